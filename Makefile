@@ -1,0 +1,51 @@
+# The few commands people and CI use. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test lint stack image-check lock
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
+
+run: install ## the whole service in one process, no server needed
+	@$(BIN)/python -m messaging serve
+
+install: $(VENV)/.installed ## .venv with what the service needs
+
+test: $(VENV)/.installed-dev ## all tests; installs the servers they need where it may
+	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+stack: install ## RabbitMQ, web, workers and Nginx on this machine, in the foreground
+	@$(BIN)/python -m stack.packages rabbitmq nginx
+	@$(BIN)/python -m stack
+
+image-check: $(VENV)/.installed-dev ## build the container image and run its commands, without an engine
+	$(BIN)/python -m stack.packages image rabbitmq
+	tests/image-check
+
+lock: $(VENV)/.installed-dev ## pin the newest allowed dependencies again
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
+		pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
+		--group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+$(VENV)/bin/python:
+	@$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) needs its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	@$(PIP) install --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@

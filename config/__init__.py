@@ -1,0 +1,1 @@
+"""What the environment decides: settings, the broker, process logging."""

@@ -1,0 +1,1 @@
+"""A row of the outbox becomes a conversation with the relay."""
