@@ -1,0 +1,84 @@
+"""What the outbox gives out: a mail, a claim on it, an attempt at it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from messaging.outbox.states import FINAL, State
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail as the outbox has it; times are milliseconds since 1970, UTC."""
+
+    id: str
+    state: State
+    #: When it is looked at again; none once it is final.
+    due_at: int | None
+    #: Attempts charged to it.
+    attempts: int
+    created_at: int
+    finished_at: int | None
+    sender: str
+    recipient: str
+    subject: str
+    text: str
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's right to act on a mail until its lease ends."""
+
+    mail: Mail
+    #: Grows with every claim on this mail: a worker whose lease ended is known by its old number.
+    number: int
+
+
+class Outcome(StrEnum):
+    """How an attempt ended, by whose doing."""
+
+    #: The relay took the mail.
+    SENT = "sent"
+    #: The relay refused this mail for good.
+    REFUSED = "refused"
+    #: The relay asked to be tried again.
+    BUSY = "busy"
+    #: The relay is away or refuses us, not this mail.
+    RELAY = "relay"
+    #: A bug of ours.
+    OURS = "ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at handing a mail to the relay."""
+
+    #: 1 for the first one that was charged; a try that was not charged has the number of the next.
+    number: int
+    started_at: int
+    #: Until the relay was ready for a mail: name resolution, TCP, TLS, login; 0 on a kept connection.
+    connect_ms: int
+    #: From `MAIL FROM` to the last answer.
+    transfer_ms: int
+    outcome: Outcome
+    #: The relay's code; none where it did not answer.
+    code: int | None
+    #: The relay's words, or ours where it said none.
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What a worker writes down when it lets go of a claim."""
+
+    claim: Claim
+    state: State
+    #: When the mail is looked at again; none with a final state.
+    due_at: int | None
+    #: Whether the try counts as one of the mail's attempts.
+    charged: bool
+    #: None where nothing was tried.
+    attempt: Attempt | None

@@ -1,0 +1,51 @@
+"""The tables as the code sees them; `upgrades` makes them.
+
+Every `_at` column is a time in milliseconds since 1970, UTC.
+"""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
+
+metadata = MetaData()
+
+mails = Table(
+    "mails",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("due_at", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("claims", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    #: When the broker last confirmed this mail's id.
+    Column("published_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("sender", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    # Only what is unfinished is in it, so that it stays as small as the backlog.
+    Index("mails_due", "due_at", sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("mail_id", Text, ForeignKey("mails.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("connect_ms", Integer, nullable=False),
+    Column("transfer_ms", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("code", Integer),
+    Column("reply", Text, nullable=False),
+    Index("attempts_mail", "mail_id"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+)

@@ -1,0 +1,64 @@
+"""The schema's versions: each step brings the database from one to the next, all in one transaction."""
+
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from messaging.outbox.errors import SchemaTooNewError
+
+#: Step n brings a database of version n to n + 1. A step is never changed once it has been released.
+STEPS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        """CREATE TABLE mails (
+            id TEXT NOT NULL PRIMARY KEY,
+            state TEXT NOT NULL,
+            due_at BIGINT,
+            attempts INTEGER NOT NULL,
+            claims INTEGER NOT NULL,
+            created_at BIGINT NOT NULL,
+            published_at BIGINT,
+            finished_at BIGINT,
+            sender TEXT NOT NULL,
+            recipient TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            text TEXT NOT NULL
+        )""",
+        "CREATE INDEX mails_due ON mails (due_at) WHERE due_at IS NOT NULL",
+        """CREATE TABLE attempts (
+            id INTEGER NOT NULL PRIMARY KEY,
+            mail_id TEXT NOT NULL REFERENCES mails (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            started_at BIGINT NOT NULL,
+            connect_ms INTEGER NOT NULL,
+            transfer_ms INTEGER NOT NULL,
+            outcome TEXT NOT NULL,
+            code INTEGER,
+            reply TEXT NOT NULL
+        )""",
+        "CREATE INDEX attempts_mail ON attempts (mail_id)",
+        """CREATE TABLE keys (
+            digest TEXT NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            created_at BIGINT NOT NULL
+        )""",
+    ),
+)
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the database to the newest version, within the transaction of `connection`.
+
+    Raises:
+        SchemaTooNewError: if a newer program has been here.
+    """
+    connection.execute(text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)"))
+    version = connection.execute(text("SELECT version FROM schema_version")).scalar()
+    if version is None:
+        version = 0
+        connection.execute(text("INSERT INTO schema_version VALUES (0)"))
+    if version > len(STEPS):
+        raise SchemaTooNewError(version, len(STEPS))
+    for step in STEPS[version:]:
+        for statement in step:
+            connection.execute(text(statement))
+    connection.execute(text("UPDATE schema_version SET version = :version"), {"version": len(STEPS)})
