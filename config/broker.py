@@ -5,7 +5,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pika
 from dramatiq import Message, Middleware
-from dramatiq.broker import Broker
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.stub import StubBroker
 
@@ -45,22 +44,41 @@ class MemoryBroker(StubBroker):
         return super().enqueue(message, delay=delay)
 
     def depth(self) -> int:
-        return self.queues[QUEUE].qsize()
+        """Count the ids that wait in the queue."""
+        depth: int = self.queues[QUEUE].qsize()
+        return depth
 
 
-def make_broker(url: BrokerUrl, middleware: list[Middleware]) -> Broker:
+class RabbitBroker(RabbitmqBroker):
+    """Dramatiq's RabbitMQ broker that can also say how much lies in its queue."""
+
+    def depth(self) -> int:
+        """Count the ids that wait in the queue; those that workers hold are not among them."""
+        try:
+            depth: int = self.channel.queue_declare(QUEUE, passive=True).method.message_count
+        except Exception:
+            # The channel, or all of the connection, is of no use after an error: the next caller opens a new one.
+            del self.connection
+            raise
+        return depth
+
+
+MailBroker = MemoryBroker | RabbitBroker
+
+
+def make_broker(url: BrokerUrl, middleware: list[Middleware]) -> MailBroker:
     """Make the broker that `BROKER_URL` names; nothing is opened yet.
 
-    Parameters:
+    Args:
         url: what `BROKER_URL` says.
         middleware: all the middleware there is; none of Dramatiq's defaults is added. Its retries, time limits and
             delays have no part in mail (docs/design.md, "One rule").
     """
     if url.embedded:
-        broker: Broker = MemoryBroker(middleware)
+        broker: MailBroker = MemoryBroker(middleware)
     else:
         # Without confirms a publish returns after the write to the socket, whether or not RabbitMQ has the message.
-        broker = RabbitmqBroker(
+        broker = RabbitBroker(
             url=[with_deadlines(host.reveal()) for host in url.hosts], confirm_delivery=True, middleware=middleware
         )
     broker.declare_queue(QUEUE)

@@ -17,7 +17,7 @@ _QUIET = {
 def configure_logging(log_format: str, level: str, stream: TextIO | None = None) -> None:
     """Send everything that this process logs to `stream`.
 
-    Parameters:
+    Args:
         log_format: `text` or `json`.
         level: the least severe level that is logged.
         stream: standard error if not given, looked up now and not at import: the `dramatiq` command replaces it.

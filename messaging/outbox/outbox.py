@@ -163,6 +163,15 @@ class Outbox:
         with transaction(self._database.recording) as connection:
             connection.execute(_PUBLISHED, {"ids": ids, "until": now + PUBLISHED_FOR_MS, "now": now})
 
+    def forget_published(self) -> None:
+        """Make all that waits for a worker due now: for a broker that is known to have lost what it had."""
+        with transaction(self._database.recording) as connection:
+            connection.execute(
+                update(mails)
+                .where(mails.c.due_at.is_not(None), mails.c.state == State.QUEUED)
+                .values(due_at=self._clock(), published_at=None)
+            )
+
     def read(self, mail_id: str) -> Mail | None:
         with transaction(self._database.reading) as connection:
             row = connection.execute(select(*_MAIL_COLUMNS).where(mails.c.id == mail_id)).one_or_none()

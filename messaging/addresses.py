@@ -1,0 +1,58 @@
+"""Decides what is an address that mail may be sent to, and how addresses are shown."""
+
+from functools import lru_cache
+
+from email_validator import EmailNotValidError, validate_email
+
+from messaging.errors import InvalidError
+
+
+def parse_recipient(text: str, field: str) -> str:
+    """Check one address and return it as the envelope needs it: ASCII, the domain in lower case and IDNA.
+
+    Args:
+        text: what the client sent.
+        field: the parameter it stood in, for the error.
+
+    Raises:
+        InvalidError: saying why it cannot be used.
+    """
+    if not text:
+        raise InvalidError("an address is missing", field=field)
+    recipient, problem = _validated(text)
+    if problem:
+        raise InvalidError(problem, field=field)
+    return recipient
+
+
+@lru_cache(maxsize=4096)
+def _validated(text: str) -> tuple[str, str]:
+    """The address and "", or "" and what is wrong."""
+    if not text.isprintable():
+        return "", "an address has no control characters"
+    if "," in text or ";" in text:
+        return "", "one address, not a list"
+    if "=?" in text:
+        # RFC 2047: the header's reader would decode it, and could find another address inside.
+        return "", "an address has no encoded words"
+    try:
+        found = validate_email(
+            text, check_deliverability=False, allow_smtputf8=False, allow_quoted_local=False, strict=True
+        )
+    except EmailNotValidError as error:
+        reason = str(error)
+        return "", reason if _plain(reason) else "this is not an address that mail can be sent to"
+    if found.ascii_email is None:
+        return "", "the part before the @ must be ASCII"
+    return found.ascii_email, ""
+
+
+def _plain(reason: str) -> bool:
+    """Whether the library's words hold no markup that came from the client."""
+    return reason.isprintable() and not any(character in reason for character in "<>&\"'`")
+
+
+def mask(address: str) -> str:
+    """Shorten an address so that it says whose mail this is only to somebody who knows: `m***@example.com`."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}***@{domain}"

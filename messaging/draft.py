@@ -1,0 +1,47 @@
+"""A mail as somebody wants it, checked so that it can be composed."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from messaging.errors import InvalidError
+
+#: Characters of a subject; far above what anybody reads, far below what relays refuse.
+MOST_SUBJECT: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What `check_subject`, `check_text` and `parse_recipient` let through composes without an error."""
+
+    recipient: str
+    subject: str
+    text: str
+
+
+def check_subject(subject: str, field: str = "subject") -> str:
+    """Let through what can stand in one header field and is read there as what it is.
+
+    Raises:
+        InvalidError: saying why it cannot.
+    """
+    if len(subject) > MOST_SUBJECT:
+        raise InvalidError(f"at most {MOST_SUBJECT} characters", field=field)
+    if not subject.isprintable():
+        raise InvalidError("one line without control characters", field=field)
+    if "=?" in subject:
+        # RFC 2047, section 5: it would be decoded, and what it hides could end the header field.
+        raise InvalidError('"=?" begins an encoded word and cannot be used', field=field)
+    return subject
+
+
+def check_text(text: str, field: str = "text") -> str:
+    """Let through what can stand in a text part.
+
+    Raises:
+        InvalidError: saying why it cannot.
+    """
+    if "\0" in text:
+        raise InvalidError("no NUL characters", field=field)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidError("a lone surrogate is not a character", field=field)
+    return text

@@ -1,0 +1,1 @@
+"""What each path does: a request in, an answer out."""

@@ -1,0 +1,108 @@
+"""What a request may be answered with instead of what it asked for, each with its status."""
+
+from http import HTTPStatus
+
+from config.errors import MessagingError
+
+
+class RequestError(MessagingError):
+    """Base of the errors that a client is told of; the text is one line and shows nothing that the client sent."""
+
+    status: HTTPStatus
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(f"{field}: {detail}" if field else detail)
+        #: What is wrong, in one sentence.
+        self.detail = detail
+        #: The parameter, form field or JSON member that it is about.
+        self.field = field
+
+    def headers(self) -> list[tuple[str, str]]:
+        """The header fields that this status asks for."""
+        return []
+
+
+class BadRequestError(RequestError):
+    """Raised when a request cannot be understood."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class UnauthorizedError(RequestError):
+    """Raised when a key is needed, or the one given is not ours."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+    def headers(self) -> list[tuple[str, str]]:
+        # RFC 9110, section 15.5.2: a 401 "MUST send a WWW-Authenticate header field".
+        return [("WWW-Authenticate", 'Bearer realm="messaging"')]
+
+
+class ForbiddenError(RequestError):
+    """Raised when the operator's settings do not allow it, whoever asks."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class NotFoundError(RequestError):
+    """Raised when there is nothing at this path."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class MethodNotAllowedError(RequestError):
+    """Raised when the path is known and the method is not."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(f"this path answers {allowed}")
+        self._allowed = allowed
+
+    def headers(self) -> list[tuple[str, str]]:
+        return [("Allow", self._allowed)]
+
+
+class TooLargeError(RequestError):
+    """Raised when a body is larger than `MAX_BODY_BYTES`."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnsupportedTypeError(RequestError):
+    """Raised when a body is of a type that the path does not take."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class InvalidError(RequestError):
+    """Raised when a request is understood and a value in it cannot be used."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class UnavailableError(RequestError):
+    """Raised when the request could not be carried out now; nothing of it was kept."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, detail: str, retry_after_s: int = 5) -> None:
+        super().__init__(detail)
+        self._retry_after_s = retry_after_s
+
+    def headers(self) -> list[tuple[str, str]]:
+        return [("Retry-After", str(self._retry_after_s))]
+
+
+class InternalError(RequestError):
+    """Raised in place of a bug's own exception, which only the log sees."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class ServerRefusalError(RequestError):
+    """Raised in place of what Waitress says to a request that never reaches the application."""
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = HTTPStatus(code)

@@ -1,0 +1,93 @@
+"""Parses what a client sends into named texts: query strings, forms and JSON objects, strictly."""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final, NoReturn
+from urllib.parse import parse_qsl
+
+from messaging.errors import BadRequestError, InvalidError
+
+#: More fields than any request of ours has.
+MOST_FIELDS: Final = 20
+
+_BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+def parse_form(encoded: str, addresses: Collection[str] = ()) -> dict[str, str]:
+    """Parse `application/x-www-form-urlencoded`, as it stands in a query string or a body.
+
+    Args:
+        encoded: the text, as the characters that its bytes are in Latin-1 (PEP 3333).
+        addresses: the fields whose `+` is a plus; in all others it is a space.
+
+    Raises:
+        BadRequestError: for anything that is not exactly such a text, or that names a field twice.
+    """
+    if _BROKEN_ESCAPE.search(encoded):
+        raise BadRequestError('a "%" must be followed by two hexadecimal digits')
+    pairs = _pairs(encoded)
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise BadRequestError("a parameter was given twice")
+    if "+" in encoded and not fields.keys().isdisjoint(addresses):
+        literal = dict(_pairs(encoded.replace("+", "%2B")))
+        fields.update((name, literal[name]) for name in fields if name in addresses)
+    return fields
+
+
+def _pairs(encoded: str) -> list[tuple[str, str]]:
+    try:
+        text = encoded.encode("latin-1").decode("utf-8")
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except UnicodeError:
+        raise BadRequestError("the parameters are not UTF-8") from None
+    except ValueError:
+        raise BadRequestError(f"more than {MOST_FIELDS} parameters") from None
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """Parse a body that must be one JSON object (RFC 8259) in UTF-8, with each member once.
+
+    Raises:
+        BadRequestError: for anything else.
+    """
+    try:
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        raise BadRequestError("the body is not UTF-8") from None
+    except RecursionError:
+        raise BadRequestError("the body is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise BadRequestError(f"the body is not JSON (line {error.lineno}, column {error.colno})") from None
+    except ValueError:
+        raise BadRequestError("the body has a number that is too long") from None
+    if not isinstance(document, dict):
+        raise BadRequestError("the body must be a JSON object")
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise BadRequestError("a member of the body was given twice")
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise BadRequestError(f"{name} is not JSON")
+
+
+def take_texts(fields: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
+    """Take the fields of a request, of which only `known` ones may be there and each must be a text.
+
+    Raises:
+        BadRequestError: for an unknown one.
+        InvalidError: for one that is not a text.
+    """
+    for name, value in fields.items():
+        if name not in known:
+            raise BadRequestError(f"unknown parameter; known here: {', '.join(known) or 'none'}")
+        if not isinstance(value, str):
+            raise InvalidError("must be a text", field=name)
+    return dict(fields)

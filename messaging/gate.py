@@ -1,0 +1,86 @@
+"""Decides who may do what: a caller with a key, or a stranger."""
+
+from dataclasses import dataclass
+
+from messaging.errors import ForbiddenError, UnauthorizedError
+from messaging.keys import Keys
+from messaging.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request."""
+
+    #: The name of the key; none for a stranger.
+    key_name: str | None
+
+    @property
+    def known(self) -> bool:
+        return self.key_name is not None
+
+
+STRANGER = Caller(None)
+
+
+class Gate:
+    """The operator's rules about callers and recipients.
+
+    Args:
+        keys: the keys that open it.
+        open_sendmail: whether strangers may send the greeting.
+        allowed_recipients: addresses and `@domains`, in lower case; empty for all.
+    """
+
+    def __init__(self, keys: Keys, *, open_sendmail: bool, allowed_recipients: tuple[str, ...]) -> None:
+        self._keys = keys
+        self._open_sendmail = open_sendmail
+        self._allowed = frozenset(allowed_recipients)
+
+    def identify(self, request: Request, key: str = "") -> Caller:
+        """Find out who is calling.
+
+        Args:
+            request: its header fields may carry a key.
+            key: one that stood in the parameters.
+
+        Raises:
+            UnauthorizedError: if a key was given that is not ours: never a fall-back to what strangers may do.
+        """
+        scheme, _, token = request.header("Authorization").partition(" ")
+        given = key or request.header("X-API-Key") or (token.strip() if scheme.lower() == "bearer" else "")
+        if not given:
+            return STRANGER
+        name = self._keys.name_of(given)
+        if name is None:
+            raise UnauthorizedError("this key is not known here")
+        return Caller(name)
+
+    def check_greeting(self, caller: Caller) -> None:
+        """Let a caller send the greeting.
+
+        Raises:
+            UnauthorizedError: if strangers may not.
+        """
+        if not caller.known and not self._open_sendmail:
+            raise UnauthorizedError("sending needs a key here")
+
+    def check_own_words(self, caller: Caller) -> None:
+        """Let a caller send a subject and text of their own.
+
+        Raises:
+            UnauthorizedError: to strangers: with nothing to say there is nothing to gain by abuse.
+        """
+        if not caller.known:
+            raise UnauthorizedError("a subject or text of your own needs a key; without one the greeting is sent")
+
+    def check_recipient(self, recipient: str, field: str) -> None:
+        """Let mail go to an address.
+
+        Raises:
+            ForbiddenError: if the operator's list is not empty and does not have it.
+        """
+        if not self._allowed:
+            return
+        folded = recipient.lower()
+        if folded not in self._allowed and folded[folded.rindex("@") :] not in self._allowed:
+            raise ForbiddenError("mail to this address is not allowed here", field=field)

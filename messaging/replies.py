@@ -1,0 +1,73 @@
+"""Replies: one line of text, or JSON for who asks for it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from messaging.errors import RequestError
+from messaging.request import Request
+
+Headers = list[tuple[str, str]]
+
+_STATUS_LINES: Final = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+_TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
+_JSON: Final = ("Content-Type", "application/json")
+_PROBLEM: Final = ("Content-Type", "application/problem+json")
+
+#: On every reply: nothing of ours may be kept by a cache or taken for another type.
+_ALWAYS: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A finished answer."""
+
+    status: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an endpoint has to say, in both forms."""
+
+    status: HTTPStatus
+    #: For people: one line, without its end.
+    line: str
+    #: For programs.
+    document: Mapping[str, Any]
+    headers: Headers = field(default_factory=list)
+
+
+def render(request: Request, answer: Answer) -> Reply:
+    """Put an answer into the form that the request asked for."""
+    if request.wants_json:
+        return _reply(request.id, answer.status, _JSON, _dump(answer.document), answer.headers)
+    return _reply(request.id, answer.status, _TEXT, f"{answer.line}\n".encode(), answer.headers)
+
+
+def render_error(request_id: str, error: RequestError, *, as_json: bool) -> Reply:
+    """Put an error into the form that the request asked for; JSON follows RFC 9457."""
+    if not as_json:
+        return _reply(request_id, error.status, _TEXT, f"error: {error}\n".encode(), error.headers())
+    problem = {
+        "type": "about:blank",
+        "title": error.status.phrase,
+        "status": error.status.value,
+        "detail": error.detail,
+        **({"field": error.field} if error.field else {}),
+        "request_id": request_id,
+    }
+    return _reply(request_id, error.status, _PROBLEM, _dump(problem), error.headers())
+
+
+def _reply(request_id: str, status: HTTPStatus, content_type: tuple[str, str], body: bytes, headers: Headers) -> Reply:
+    always = [content_type, ("Content-Length", str(len(body))), ("X-Request-ID", request_id), *_ALWAYS]
+    return Reply(_STATUS_LINES[status], always + headers, body)
+
+
+def _dump(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

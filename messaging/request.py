@@ -1,0 +1,91 @@
+"""One HTTP request, read out of the WSGI environ (PEP 3333)."""
+
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from messaging.errors import BadRequestError, TooLargeError, UnsupportedTypeError
+from messaging.fields import parse_form, parse_json
+
+Environ = dict[str, Any]
+
+FORM: Final = "application/x-www-form-urlencoded"
+JSON: Final = "application/json"
+
+#: An id that a proxy gave the request; anything else is replaced, since it is written to logs.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an endpoint may want to know; bodies and parameters are parsed when they are asked for."""
+
+    environ: Environ
+    #: Names this request in logs and in `X-Request-ID`.
+    id: str
+    method: str
+    path: str
+    #: A larger body is refused.
+    max_body_bytes: int
+    #: The part of the path that the route leaves open, such as an id.
+    argument: str = ""
+
+    @cached_property
+    def wants_json(self) -> bool:
+        return "json" in self.environ.get("HTTP_ACCEPT", "").lower() or self._content_type == JSON
+
+    def query(self, addresses: Collection[str] = ()) -> dict[str, str]:
+        """Parse the query string; see `parse_form`."""
+        encoded = self.environ.get("QUERY_STRING", "")
+        return parse_form(encoded, addresses) if encoded else {}
+
+    def form(self, addresses: Collection[str] = ()) -> dict[str, str]:
+        """Parse the body as a form; none is an empty form.
+
+        Raises:
+            UnsupportedTypeError: if the body is something else.
+        """
+        if self._content_type not in ("", FORM):
+            raise UnsupportedTypeError(f"the body must be {FORM}")
+        return parse_form(self._body.decode("latin-1"), addresses) if self._body else {}
+
+    def json(self) -> dict[str, Any]:
+        """Parse the body as one JSON object.
+
+        Raises:
+            UnsupportedTypeError: if it does not say that it is JSON.
+        """
+        if self._content_type != JSON:
+            raise UnsupportedTypeError(f"the body must be {JSON}")
+        return parse_json(self._body)
+
+    @property
+    def has_form(self) -> bool:
+        return self._content_type == FORM
+
+    def header(self, name: str) -> str:
+        return str(self.environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
+
+    @cached_property
+    def _content_type(self) -> str:
+        return str(self.environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+
+    @cached_property
+    def _body(self) -> bytes:
+        try:
+            length = int(self.environ.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            raise BadRequestError("Content-Length must be a number") from None
+        if length > self.max_body_bytes:
+            raise TooLargeError(f"a body has at most {self.max_body_bytes} bytes")
+        body: bytes = self.environ["wsgi.input"].read(length)
+        return body
+
+
+def request_id(environ: Environ) -> str:
+    """Take the id that a proxy gave the request, or make one."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)

@@ -1,0 +1,87 @@
+"""How a mail is shown: as a JSON document and as one line of text."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from messaging.addresses import mask
+from messaging.outbox.records import Attempt, Mail
+
+
+def status_url(mail: Mail) -> str:
+    return f"/v1/emails/{mail.id}"
+
+
+def accepted_document(mail: Mail) -> dict[str, Any]:
+    return {
+        "id": mail.id,
+        "state": mail.state,
+        "to": mail.recipient,
+        "created_at": timestamp(mail.created_at),
+        "status_url": status_url(mail),
+    }
+
+
+def accepted_line(mail: Mail) -> str:
+    return f"accepted for {mail.recipient}, status: {status_url(mail)}"
+
+
+def public_document(mail: Mail) -> dict[str, Any]:
+    """What a stranger who knows the id may see: the state and the times."""
+    return {
+        "id": mail.id,
+        "state": mail.state,
+        "final": mail.final,
+        "to": mask(mail.recipient),
+        "created_at": timestamp(mail.created_at),
+        "due_at": _optional_timestamp(mail.due_at),
+        "finished_at": _optional_timestamp(mail.finished_at),
+        "status_url": status_url(mail),
+    }
+
+
+def full_document(mail: Mail, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """What a caller with a key may see."""
+    return {
+        **public_document(mail),
+        "to": mail.recipient,
+        "from": mail.sender,
+        "subject": mail.subject,
+        "attempts": [_attempt_document(attempt) for attempt in attempts],
+    }
+
+
+def status_line(mail: Mail, attempts: Sequence[Attempt] = ()) -> str:
+    """The state, since when or until when, and the relay's last words where the caller may see them."""
+    words = [mail.state.value]
+    if mail.finished_at is not None:
+        words.append(f"at {timestamp(mail.finished_at)}")
+    elif mail.due_at is not None and mail.state in ("retrying", "scheduled"):
+        words.append(f"until {timestamp(mail.due_at)}")
+    line = " ".join(words)
+    if attempts:
+        last = attempts[-1]
+        line += f", attempt {last.number}: {f'{last.code} ' if last.code else ''}{last.reply}"
+    return line
+
+
+def _attempt_document(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "started_at": timestamp(attempt.started_at),
+        "connect_ms": attempt.connect_ms,
+        "transfer_ms": attempt.transfer_ms,
+        "outcome": attempt.outcome,
+        "code": attempt.code,
+        "reply": attempt.reply,
+    }
+
+
+def timestamp(milliseconds: int) -> str:
+    """A time of the outbox as RFC 3339 in UTC."""
+    time = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _optional_timestamp(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else timestamp(milliseconds)

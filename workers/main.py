@@ -1,0 +1,39 @@
+"""Root of the worker processes: `dramatiq workers.main` imports it in each of them, after it forked."""
+
+import threading
+
+import dramatiq
+
+from config.errors import SettingError
+from config.logs import configure_logging
+from config.start import USED_WRONGLY, exit_with, settings_or_exit
+from messaging.outbox.database import Database
+from messaging.outbox.errors import OutboxError
+from workers.assembly import assemble_worker
+
+settings = settings_or_exit()
+if settings.broker_url.embedded:
+    exit_with(
+        SettingError(
+            "BROKER_URL",
+            "memory:// has its workers inside the web process",
+            "amqp://… for workers of their own",
+        ),
+        USED_WRONGLY,
+    )
+configure_logging(settings.log_format, settings.log_level)
+database = Database(settings.database_url)
+
+
+def dispatch() -> int:
+    """Run the dispatcher, in the process that Dramatiq's master forks for it; ends with the signal that ends it."""
+    parts.dispatcher.run(threading.Event())
+    return 0
+
+
+try:
+    database.upgrade()
+except OutboxError as error:
+    exit_with(error)
+parts = assemble_worker(settings, database, [dispatch])
+dramatiq.set_broker(parts.broker)

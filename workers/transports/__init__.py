@@ -1,0 +1,1 @@
+"""The ways in which a composed mail leaves this machine."""

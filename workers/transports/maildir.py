@@ -1,0 +1,42 @@
+"""Puts mails down in a Maildir: the default, which needs no relay."""
+
+import mailbox
+import threading
+import time
+from pathlib import Path
+
+from workers.composing import Composed
+from workers.errors import RelayError
+from workers.transports.transport import Receipt
+
+
+class MaildirTransport:
+    """Writes each mail to a file of its own, synced to the disk.
+
+    Args:
+        path: the Maildir; made at the first mail.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._maildir: mailbox.Maildir | None = None
+        # The standard library makes unique names with a counter that is not safe between threads.
+        self._lock = threading.Lock()
+
+    def deliver(self, mail: Composed) -> Receipt:
+        began = time.monotonic()
+        try:
+            with self._lock:
+                name = self._open().add(mail.content.replace(b"\r\n", b"\n"))
+        except (OSError, mailbox.Error) as error:
+            raise RelayError(f"the Maildir {self._path} cannot be written: {error}") from error
+        return Receipt(0, int((time.monotonic() - began) * 1000), None, f"written to {self._path}/new/{name}")
+
+    def abort(self) -> None:
+        """Do nothing: a file is written at once."""
+
+    def _open(self) -> mailbox.Maildir:
+        if self._maildir is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._maildir = mailbox.Maildir(self._path)
+        return self._maildir

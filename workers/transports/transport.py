@@ -1,0 +1,36 @@
+"""What a worker needs from a transport."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from workers.composing import Composed
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The relay's word that it took the mail."""
+
+    #: Until the relay was ready for a mail.
+    connect_ms: int
+    #: From then to its answer.
+    transfer_ms: int
+    code: int | None
+    reply: str
+
+
+class Transport(Protocol):
+    """Hands one mail to the relay; used by many threads at once."""
+
+    def deliver(self, mail: Composed) -> Receipt:
+        """Return once the relay has taken the mail.
+
+        Raises:
+            RefusedError: if it refuses this mail for good.
+            BusyError: if this mail should be tried again later.
+            RelayError: if the relay is away or refuses us.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Cut every conversation that is under way; each ends in an error."""
+        ...
