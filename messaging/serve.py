@@ -8,18 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from dramatiq import Worker
-
 from config.broker import check_reachable, make_broker
 from config.errors import SettingError
 from config.logs import configure_logging
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
-from messaging.endpoints.action import Action
-from messaging.endpoints.emails import Emails
-from messaging.endpoints.health import Readiness, healthz
-from messaging.endpoints.notify import Notify
 from messaging.gate import Gate
 from messaging.intake import Intake
 from messaging.keys import Keys
@@ -27,22 +21,20 @@ from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxError
 from messaging.outbox.outbox import Outbox
 from messaging.publisher import BrokerPublisher
-from messaging.router import Router
+from messaging.routes import internal_router, public_router
 from messaging.sending import Greeting, Sending
 from messaging.server import Server
 from messaging.talktome import TalktomeLog
-from workers.assembly import WorkerParts, assemble_worker
+from workers.assembly import assemble_worker
+from workers.embedded import EmbeddedWorker
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: Where the talktome log goes when its usual place cannot be written and nobody asked for it.
+#: Where the talktome log goes when its usual place cannot be written and nobody asked for that.
 FALLBACK_LOG: Final = Path("var/messaging_system.log")
 
 #: Requests to the internal side that are answered at the same time.
 _INTERNAL_THREADS: Final = 2
-
-#: How long the embedded worker may take to finish what it has begun, in milliseconds: above its own grace.
-_WORKER_STOP_MS: Final = 13_000
 
 _PUBLISHER_STOP_S: Final = 1.0
 
@@ -58,28 +50,40 @@ def serve(settings: Settings) -> None:
         exit_with(error)
     except SettingError as error:
         exit_with(error, USED_WRONGLY)
-    worker = _assemble_embedded(settings, database) if settings.broker_url.embedded else None
-    outbox = worker.outbox if worker else Outbox(database)
-    publisher = BrokerPublisher(worker.broker if worker else make_broker(settings.broker_url, []), outbox)
+
+    embedded: EmbeddedWorker | None = None
+    if settings.broker_url.embedded:
+        parts = assemble_worker(settings, database, [])
+        outbox, broker = parts.outbox, parts.broker
+        embedded = EmbeddedWorker(parts, settings.worker_threads)
+    else:
+        outbox, broker = Outbox(database), make_broker(settings.broker_url, [])
+    publisher = BrokerPublisher(broker, outbox)
     try:
-        servers = _make_servers(settings, outbox, Keys(database), publisher, talktome)
+        public, internal = _make_servers(settings, outbox, Keys(database), publisher, talktome)
     except OSError as error:
         exit_with(error)
+
     stop = _stop_on_signals()
     publisher.start()
-    running = _start_embedded(worker, settings, stop) if worker else None
-    for server in servers:
-        server.start()
-    _say_where(settings, servers[0], talktome)
+    if embedded:
+        embedded.start()
+    internal.start()
+    public.start()
+    _say_where(settings, public, internal, talktome)
     stop.wait()
+
     _LOG.info("stopping: requests that were begun are answered, mails under way are finished or given back")
-    for server in servers:
-        server.stop()
-    for server in servers:
-        server.join()
+    # All at the same time, since each may need all the time there is; what is accepted meanwhile stays due.
+    if embedded:
+        embedded.stop()
+    public.stop()
+    internal.stop()
+    public.join()
+    internal.join()
     publisher.stop(_PUBLISHER_STOP_S)
-    if running:
-        running.stop(timeout=_WORKER_STOP_MS)
+    if embedded:
+        embedded.join()
     database.close()
     talktome.close()
 
@@ -87,51 +91,26 @@ def serve(settings: Settings) -> None:
 def _make_servers(
     settings: Settings, outbox: Outbox, keys: Keys, publisher: BrokerPublisher, talktome: TalktomeLog
 ) -> tuple[Server, Server]:
-    """The public and the internal side."""
+    """The public and the internal side.
+
+    Raises:
+        OSError: if one of them cannot be listened on.
+    """
     gate = Gate(keys, open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
     intake = Intake(outbox, publisher, settings.mail_from)
     sending = Sending(gate, intake, Greeting(settings.greeting_subject, settings.greeting_text))
-    action = Action(gate, sending, talktome)
-    emails = Emails(gate, sending, outbox)
-    notify = Notify(gate, sending, outbox)
-    readiness = Readiness(
-        {
-            "database": outbox.check,
-            "broker": partial(check_reachable, settings.broker_url),
-            "talktome log": talktome.check,
-        }
-    )
-    actions = {"GET": action.get, "POST": action.post, "HEAD": action.head}
-    public = Router(
-        {
-            "/": actions,
-            "/action": actions,
-            "/v1/emails": {"POST": emails.post},
-            "/notify/": {"POST": notify.post},
-            "/healthz": {"GET": healthz},
-        },
-        {"/v1/emails/": {"GET": emails.get}, "/task_status/": {"GET": notify.status}},
-    )
-    internal = Router({"/livez": {"GET": healthz}, "/readyz": {"GET": readiness.get}})
+    checks = {
+        "database": outbox.check,
+        "broker": partial(check_reachable, settings.broker_url),
+        "talktome log": talktome.check,
+    }
     limit = settings.max_body_bytes
+    public = Application(public_router(gate, sending, outbox, talktome), limit)
+    internal = Application(internal_router(checks), limit)
     return (
-        Server(Application(public, limit), settings.listen, settings.web_threads, limit),
-        Server(Application(internal, limit), settings.internal_listen, _INTERNAL_THREADS, limit),
+        Server(public, settings.listen, settings.web_threads, limit),
+        Server(internal, settings.internal_listen, _INTERNAL_THREADS, limit),
     )
-
-
-def _assemble_embedded(settings: Settings, database: Database) -> WorkerParts:
-    worker = assemble_worker(settings, database, [])
-    # A broker in memory begins empty: what was published to the one before it is published again.
-    worker.outbox.forget_published()
-    return worker
-
-
-def _start_embedded(worker: WorkerParts, settings: Settings, stop: threading.Event) -> Worker:
-    running = Worker(worker.broker, worker_threads=settings.worker_threads)
-    running.start()
-    threading.Thread(target=worker.dispatcher.run, args=(stop,), name="dispatcher", daemon=True).start()
-    return running
 
 
 def _open_talktome(settings: Settings) -> TalktomeLog:
@@ -169,12 +148,14 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def _say_where(settings: Settings, public: Server, talktome: TalktomeLog) -> None:
+def _say_where(settings: Settings, public: Server, internal: Server, talktome: TalktomeLog) -> None:
     url = f"http://{public.endpoint}"
+    moved = "" if talktome.path == settings.talktome_log else f" ({settings.talktome_log} cannot be written)"
     lines = [
-        f"Messaging listens at {url} (health at http://{settings.internal_listen}/readyz)",
-        f"  mail goes to {settings.relay}, from {settings.mail_from}; broker: {settings.broker_url}",
-        f"  talktome log: {talktome.path}",
+        f"Messaging listens at {url}, health at http://{internal.endpoint}/readyz",
+        f"  mail goes to {settings.relay}, from {settings.mail_from}",
+        f"  the broker is {settings.broker_url}",
+        f"  the talktome log is {talktome.path}{moved}",
         "Try:",
         f"  curl '{url}/?sendmail=me@example.com'",
         f"  curl '{url}/?talktome'",
