@@ -14,6 +14,7 @@ from config.logs import configure_logging
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
+from messaging.endpoints.health import Check
 from messaging.gate import Gate
 from messaging.intake import Intake
 from messaging.keys import Keys
@@ -23,7 +24,7 @@ from messaging.outbox.outbox import Outbox
 from messaging.publisher import BrokerPublisher
 from messaging.routes import internal_router, public_router
 from messaging.sending import Greeting, Sending
-from messaging.server import Server
+from messaging.server import ListenError, Server
 from messaging.talktome import TalktomeLog
 from workers.assembly import assemble_worker
 from workers.embedded import EmbeddedWorker
@@ -61,7 +62,7 @@ def serve(settings: Settings) -> None:
     publisher = BrokerPublisher(broker, outbox)
     try:
         public, internal = _make_servers(settings, outbox, Keys(database), publisher, talktome)
-    except OSError as error:
+    except ListenError as error:
         exit_with(error)
 
     stop = _stop_on_signals()
@@ -94,12 +95,12 @@ def _make_servers(
     """The public and the internal side.
 
     Raises:
-        OSError: if one of them cannot be listened on.
+        ListenError: if one of them cannot be listened on.
     """
     gate = Gate(keys, open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
     intake = Intake(outbox, publisher, settings.mail_from)
     sending = Sending(gate, intake, Greeting(settings.greeting_subject, settings.greeting_text))
-    checks = {
+    checks: dict[str, Check] = {
         "database": outbox.check,
         "broker": partial(check_reachable, settings.broker_url),
         "talktome log": talktome.check,

@@ -10,6 +10,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import ErrorTask, WSGITask
 
+from config.errors import MessagingError
 from config.values import Endpoint
 from messaging.application import Application
 from messaging.errors import ServerRefusalError
@@ -31,6 +32,10 @@ DRAIN_S: Final = 10.0
 LINGER_S: Final = 0.5
 
 
+class ListenError(MessagingError):
+    """Raised when an address is taken, or is not one of this machine."""
+
+
 class Server:
     """One listener with its threads.
 
@@ -41,12 +46,15 @@ class Server:
         max_body_bytes: a larger body is refused.
 
     Raises:
-        OSError: if the endpoint cannot be listened on.
+        ListenError: if the endpoint cannot be listened on.
     """
 
     def __init__(self, application: Application, endpoint: Endpoint, threads: int, max_body_bytes: int) -> None:
         family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
-        listener = socket.create_server(endpoint, family=family, backlog=1024)
+        try:
+            listener = socket.create_server(endpoint, family=family, backlog=1024)
+        except OSError as error:
+            raise ListenError(f"{endpoint} cannot be listened on: {error.strerror}") from error
         self.endpoint = Endpoint(*listener.getsockname()[:2])
         #: Everything that the loop watches, by file descriptor.
         self._watched: dict[int, Any] = {}
