@@ -3,16 +3,14 @@
 import fcntl
 import logging
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 from messaging.errors import UnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -87,7 +85,7 @@ class _LineFile(RotatingFileHandler):
             self.release()
 
     @contextmanager
-    def _locked(self) -> "Iterator[IO[bytes]]":
+    def _locked(self) -> Iterator[IO[bytes]]:
         """The file that the path names now, locked against other processes."""
         while True:
             if self.stream is None:
