@@ -30,7 +30,7 @@ stack: install ## RabbitMQ, web, workers and Nginx on this machine, in the foreg
 	@$(BIN)/python -m stack
 
 image-check: $(VENV)/.installed-dev ## build the container image and run its commands, without an engine
-	$(BIN)/python -m stack.packages image rabbitmq
+	$(BIN)/python -m stack.packages image rabbitmq smtp-sink
 	tests/image-check
 
 lock: $(VENV)/.installed-dev ## pin the newest allowed dependencies again

@@ -1,0 +1,1 @@
+"""The edge, held against the real Nginx."""
