@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+import pika
+
 from config.secret import Secret
 
 ALLOWED: Final = "memory://, or amqp://[user:password@]host[:5672][/vhost] (amqps:// with TLS), several separated by ;"
@@ -41,7 +43,8 @@ def _amqp(url: str) -> Secret:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        pika.URLParameters(url)
+    except Exception:  # pika evaluates a part of the query as Python: SyntaxError, TypeError and others
         usable = False
     if not usable:
         raise ValueError(ALLOWED)

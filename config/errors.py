@@ -9,7 +9,9 @@ class SettingError(MessagingError):
     """Raised when a setting cannot be used; its text is the one line that the operator needs."""
 
     def __init__(self, name: str, problem: str, allowed: str) -> None:
-        super().__init__(f"{name}: {problem}; allowed: {allowed}")
+        line = f"{name}: {problem}; allowed: {allowed}"
+        # A value may hold line ends, and must not make two lines of one.
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in line))
         #: The environment variable.
         self.name = name
         #: What may be written there, in words.

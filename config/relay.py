@@ -55,7 +55,13 @@ def parse_relay(value: str) -> Relay:
         username, password = unquote(parts.username or ""), unquote(parts.password or "")
     except (ValueError, KeyError):
         raise ValueError(ALLOWED) from None
-    if not parts.hostname or parts.path not in ("", "/") or parts.fragment or bool(username) != bool(password):
+    if (
+        not parts.hostname
+        or parts.port == 0
+        or parts.path not in ("", "/")
+        or parts.fragment
+        or bool(username) != bool(password)
+    ):
         raise ValueError(ALLOWED)
     return SmtpRelay(parts.hostname, port, tls, username, Secret(password))
 

@@ -165,8 +165,16 @@ TABLE: Final[Mapping[str, Setting]] = {f.name: f.metadata["setting"] for f in fi
 
 
 def environment(environ: Mapping[str, str], directory: Path) -> Mapping[str, str]:
-    """`environ`, with what it lacks filled in from `.env` in `directory`."""
-    from_file = {name: value for name, value in dotenv_values(directory / ".env").items() if value is not None}
+    """`environ`, with what it lacks filled in from `.env` in `directory`.
+
+    Raises:
+        SettingError: if that file is there and cannot be read.
+    """
+    path = directory / ".env"
+    try:
+        from_file = {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(".env", f'"{path}" cannot be read ({_reason(error)})', "a readable text file") from None
     return {**from_file, **environ}
 
 
@@ -180,10 +188,13 @@ def _text_of(setting: Setting, environ: Mapping[str, str]) -> str:
     try:
         return Path(file_name).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise SettingError(
-            f"{setting.name}_FILE", f'"{file_name}" cannot be read ({reason})', "a readable text file"
+            f"{setting.name}_FILE", f'"{file_name}" cannot be read ({_reason(error)})', "a readable text file"
         ) from None
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return str(error.strerror) if isinstance(error, OSError) else "not UTF-8"
 
 
 def _parsed(setting: Setting, text: str) -> Any:

@@ -5,14 +5,27 @@ The text of the `ValueError` says what is allowed, in words that fit after "allo
 
 import re
 from collections.abc import Callable
-from email.errors import MessageError
 from email.headerregistry import Address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from unicodedata import category
 
-_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)", re.ASCII)
+_DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d)", re.ASCII)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_RATE = re.compile(r"(\d+)/(s|m|h|d)", re.ASCII)
+_RATE = re.compile(r"(\d{1,9})/(s|m|h|d)", re.ASCII)
+
+#: Longest duration, in seconds: a year. Far longer ones overflow what threads can wait for and what a date can say.
+_MOST_S = 365 * 86400.0
+
+#: Characters of a subject; far above what anybody reads, far below what relays refuse.
+MOST_SUBJECT: Final = 500
+
+#: RFC 5321, section 4.5.3.1.3: a path has at most 256 octets, two of them its angle brackets.
+MOST_ADDRESS: Final = 254
+
+#: Control characters, lone surrogates, and separators of lines and paragraphs. What else Python calls not printable is
+#: in everyday use: no-break spaces, the joiners of emoji and of Persian, emoji younger than Python's tables.
+_NOT_IN_A_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 class Endpoint(NamedTuple):
@@ -33,14 +46,22 @@ class Rate(NamedTuple):
 
 
 def text(value: str) -> str:
+    """A text that may stand in a mail; bytes of the environment that are not UTF-8 arrive as lone surrogates."""
+    if "\0" in value or any(category(character) == "Cs" for character in value):
+        raise ValueError("a text in UTF-8")
     return value
 
 
 def line(value: str) -> str:
     """A text that may stand in a mail's header field."""
-    if not value.isprintable() or "=?" in value:
-        raise ValueError('one line of printable text without "=?"')
+    if len(value) > MOST_SUBJECT or not is_one_line(value) or "=?" in value:
+        raise ValueError(f'one line of at most {MOST_SUBJECT} characters without "=?"')
     return value
+
+
+def is_one_line(value: str) -> bool:
+    """Whether nobody can take `value` for more than one line, or for anything else than text."""
+    return value.isprintable() or not any(category(character) in _NOT_IN_A_LINE for character in value)
 
 
 def boolean(value: str) -> bool:
@@ -71,15 +92,15 @@ def choice(*allowed: str) -> Callable[[str], str]:
 def duration(value: str) -> float:
     """`500ms`, `30s`, `10m`, `2h`, `7d` as seconds."""
     match = _DURATION.fullmatch(value)
-    if not match:
-        raise ValueError("a duration such as 500ms, 30s, 10m, 2h or 7d")
-    return int(match[1]) * _UNIT_S[match[2]]
+    if not match or (seconds := int(match[1]) * _UNIT_S[match[2]]) > _MOST_S:
+        raise ValueError("a duration such as 500ms, 30s, 10m, 2h or 7d, up to 365d")
+    return seconds
 
 
 def positive_duration(value: str) -> float:
     seconds = duration(value)
     if seconds <= 0:
-        raise ValueError("a duration above zero such as 500ms, 30s, 10m, 2h or 7d")
+        raise ValueError("a duration above zero such as 500ms, 30s, 10m, 2h or 7d, up to 365d")
     return seconds
 
 
@@ -88,7 +109,7 @@ def durations(value: str) -> tuple[float, ...]:
     try:
         return tuple(positive_duration(part.strip()) for part in value.split(","))
     except ValueError:
-        raise ValueError("durations above zero, separated by commas, such as 1m,5m,2h") from None
+        raise ValueError("durations above zero and up to 365d, separated by commas, such as 1m,5m,2h") from None
 
 
 def rate(value: str) -> Rate | None:
@@ -123,9 +144,10 @@ def sender(value: str) -> str:
     """The operator's own address; unlike a recipient's it may be at a local host."""
     try:
         address = Address(addr_spec=value)
-    except (MessageError, ValueError, IndexError):
+    except Exception:  # its parser's own bugs show as AttributeError, IndexError and others
         address = Address()
-    if not address.domain or not value.isascii() or address.addr_spec != value or "=?" in value:
+    printable = value.isascii() and value.isprintable()
+    if not address.domain or not printable or address.addr_spec != value or "=?" in value or len(value) > MOST_ADDRESS:
         raise ValueError("one address such as alerts@example.com")
     return value
 

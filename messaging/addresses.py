@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
+from config.values import MOST_ADDRESS
 from messaging.errors import InvalidError
 
 
@@ -19,6 +20,9 @@ def parse_recipient(text: str, field: str) -> str:
     """
     if not text:
         raise InvalidError("an address is missing", field=field)
+    if len(text) > MOST_ADDRESS:
+        # Before anything else looks at it, and before the cache keeps it.
+        raise InvalidError(f"an address has at most {MOST_ADDRESS} characters", field=field)
     recipient, problem = _validated(text)
     if problem:
         raise InvalidError(problem, field=field)
@@ -37,7 +41,7 @@ def _validated(text: str) -> tuple[str, str]:
         return "", "an address has no encoded words"
     try:
         found = validate_email(
-            text, check_deliverability=False, allow_smtputf8=False, allow_quoted_local=False, strict=True
+            text, check_deliverability=False, allow_smtputf8=True, allow_quoted_local=False, strict=True
         )
     except EmailNotValidError as error:
         reason = str(error)

@@ -1,12 +1,9 @@
 """A mail as somebody wants it, checked so that it can be composed."""
 
 from dataclasses import dataclass
-from typing import Final
 
+from config.values import MOST_SUBJECT, is_one_line
 from messaging.errors import InvalidError
-
-#: Characters of a subject; far above what anybody reads, far below what relays refuse.
-MOST_SUBJECT: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ def check_subject(subject: str, field: str = "subject") -> str:
     """
     if len(subject) > MOST_SUBJECT:
         raise InvalidError(f"at most {MOST_SUBJECT} characters", field=field)
-    if not subject.isprintable():
+    if not is_one_line(subject):
         raise InvalidError("one line without control characters", field=field)
     if "=?" in subject:
         # RFC 2047, section 5: it would be decoded, and what it hides could end the header field.
@@ -42,6 +39,8 @@ def check_text(text: str, field: str = "text") -> str:
     """
     if "\0" in text:
         raise InvalidError("no NUL characters", field=field)
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidError("a lone surrogate is not a character", field=field)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidError("a lone surrogate is not a character", field=field) from None
     return text

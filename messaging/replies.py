@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
+from config.values import is_one_line
 from messaging.errors import RequestError
 from messaging.request import Request
 
@@ -46,13 +47,13 @@ def render(request: Request, answer: Answer) -> Reply:
     """Put an answer into the form that the request asked for."""
     if request.wants_json:
         return _reply(request.id, answer.status, _JSON, _dump(answer.document), answer.headers)
-    return _reply(request.id, answer.status, _TEXT, f"{answer.line}\n".encode(), answer.headers)
+    return _reply(request.id, answer.status, _TEXT, _one_line(answer.line), answer.headers)
 
 
 def render_error(request_id: str, error: RequestError, *, as_json: bool) -> Reply:
     """Put an error into the form that the request asked for; JSON follows RFC 9457."""
     if not as_json:
-        return _reply(request_id, error.status, _TEXT, f"error: {error}\n".encode(), error.headers())
+        return _reply(request_id, error.status, _TEXT, _one_line(f"error: {error}"), error.headers())
     problem = {
         "type": "about:blank",
         "title": error.status.phrase,
@@ -67,6 +68,12 @@ def render_error(request_id: str, error: RequestError, *, as_json: bool) -> Repl
 def _reply(request_id: str, status: HTTPStatus, content_type: tuple[str, str], body: bytes, headers: Headers) -> Reply:
     always = [content_type, ("Content-Length", str(len(body))), ("X-Request-ID", request_id), *_ALWAYS]
     return Reply(_STATUS_LINES[status], always + headers, body)
+
+
+def _one_line(text: str) -> bytes:
+    # Words that came from elsewhere, such as a relay's, must not make two lines of one.
+    line = text if is_one_line(text) else "".join(each if is_one_line(each) else " " for each in text)
+    return f"{line}\n".encode()
 
 
 def _dump(document: Mapping[str, Any]) -> bytes:

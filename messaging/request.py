@@ -18,6 +18,8 @@ JSON: Final = "application/json"
 #: An id that a proxy gave the request; anything else is replaced, since it is written to logs.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -75,10 +77,10 @@ class Request:
 
     @cached_property
     def _body(self) -> bytes:
-        try:
-            length = int(self.environ.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            raise BadRequestError("Content-Length must be a number") from None
+        stated = self.environ.get("CONTENT_LENGTH") or "0"
+        if not _LENGTH.fullmatch(stated):
+            raise BadRequestError("Content-Length must be a number")
+        length = int(stated)
         if length > self.max_body_bytes:
             raise TooLargeError(f"a body has at most {self.max_body_bytes} bytes")
         body: bytes = self.environ["wsgi.input"].read(length)

@@ -1,0 +1,109 @@
+"""What a process logs, in both forms."""
+
+import io
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from config.logs import configure_logging
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    others = {name: logging.getLogger(name).level for name in ("pika", "waitress.queue")}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, least in others.items():
+        logging.getLogger(name).setLevel(least)
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock shows another time than UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "XXX-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_text_is_one_line_with_the_time_in_utc(stream: io.StringIO) -> None:
+    configure_logging("text", "info", stream)
+    record = logging.makeLogRecord(
+        {
+            "created": 0,
+            "name": "messaging.intake",
+            "levelno": 20,
+            "levelname": "INFO",
+            "msg": "mail %s",
+            "args": ("42",),
+        }
+    )
+    logging.getLogger().handle(record)
+    assert stream.getvalue() == "1970-01-01T00:00:00Z INFO    messaging.intake: mail 42\n"
+
+
+def test_json_is_one_object_a_line(stream: io.StringIO) -> None:
+    configure_logging("json", "info", stream)
+    logging.getLogger("messaging.intake").warning('a "quoted"\nline %s', "é")
+    logging.getLogger().error("another")
+    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (first["level"], first["logger"], first["message"]) == ("WARNING", "messaging.intake", 'a "quoted"\nline é')
+    assert first["process"] > 0
+    assert first["timestamp"]
+    assert (second["level"], second["message"]) == ("ERROR", "another")
+
+
+def test_json_keeps_an_exception_within_its_line(stream: io.StringIO) -> None:
+    configure_logging("json", "info", stream)
+    try:
+        int("boom")
+    except ValueError:
+        logging.getLogger("messaging").exception("a bug")
+    (line,) = stream.getvalue().splitlines()
+    assert "ValueError: invalid literal" in json.loads(line)["exc_info"]
+
+
+@pytest.mark.parametrize(("level", "logged"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
+def test_what_is_less_severe_than_the_level_is_not_logged(level: str, logged: int, stream: io.StringIO) -> None:
+    configure_logging("text", level, stream)
+    for each in ("debug", "info", "warning", "error"):
+        getattr(logging.getLogger("messaging"), each)("said")
+    assert len(stream.getvalue().splitlines()) == logged
+
+
+def test_the_stream_is_looked_up_when_logging_is_configured(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    configure_logging("text", "info")
+    logging.getLogger("messaging").info("said")
+    assert stream.getvalue().endswith("messaging: said\n")
+
+
+def test_configuring_again_does_not_log_twice(stream: io.StringIO) -> None:
+    configure_logging("json", "info", io.StringIO())
+    configure_logging("text", "info", stream)
+    logging.getLogger("messaging").info("said")
+    assert len(stream.getvalue().splitlines()) == 1
+    assert len(logging.getLogger().handlers) == 1
+
+
+def test_libraries_do_not_tell_every_step_of_their_own(stream: io.StringIO) -> None:
+    configure_logging("text", "debug", stream)
+    logging.getLogger("pika.adapters.blocking_connection").error("Connection lost")
+    logging.getLogger("waitress.queue").warning("Task queue depth is 1")
+    assert stream.getvalue() == ""

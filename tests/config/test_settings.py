@@ -1,0 +1,245 @@
+"""The table of settings: what is read, from where, and what stops a start."""
+
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+from config.broker_url import BrokerUrl
+from config.errors import SettingError
+from config.relay import Maildir, SmtpRelay
+from config.secret import Secret
+from config.settings import TABLE, Settings, environment
+from config.values import Endpoint, Rate
+
+#: For each setting a value that cannot be used; only a password may be anything.
+BAD = {
+    "LISTEN": "8080",
+    "INTERNAL_LISTEN": "localhost",
+    "DATABASE_URL": "mysql://db/hunter2",
+    "BROKER_URL": "kafka://me:hunter2@host",
+    "SMTP_URL": "smtp://me:hunter2@host/path",
+    "EMAIL_USERNAME": "caf\udce9",
+    "MAIL_FROM": "nobody",
+    "TALKTOME_LOG": "a\0b",
+    "TALKTOME_LOG_MAX_BYTES": "1023",
+    "TALKTOME_LOG_BACKUPS": "0",
+    "GREETING_SUBJECT": "two\nlines",
+    "GREETING_TEXT": "caf\udce9",
+    "RETRY_SCHEDULE": "1m,soon",
+    "LEASE": "0s",
+    "HOLD_PROBE": "1 minute",
+    "REPEAT_WINDOW": "10",
+    "OPEN_SENDMAIL": "yes",
+    "OPEN_PER_RECIPIENT": "3",
+    "OPEN_PER_CLIENT": "0/h",
+    "OPEN_TOTAL": "many",
+    "ALLOWED_RECIPIENTS": "example.com",
+    "TRUSTED_PROXIES": "11",
+    "MAX_BODY_BYTES": "1kB",
+    "LOG_FORMAT": "xml",
+    "LOG_LEVEL": "loud",
+    "WEB_THREADS": "0",
+    "WORKER_THREADS": "513",
+}
+
+SECRETS = {"DATABASE_URL", "BROKER_URL", "SMTP_URL", "EMAIL_PASSWORD"}
+
+
+def test_every_setting_has_a_default() -> None:
+    settings = Settings.load({})
+    assert settings.listen == Endpoint("127.0.0.1", 8080)
+    assert settings.internal_listen == Endpoint("127.0.0.1", 8501)
+    assert settings.database_url == Secret("sqlite:///var/messaging.db")
+    assert settings.broker_url == BrokerUrl()
+    assert settings.relay == Maildir(Path("var/mailbox"))
+    assert settings.mail_from == "messaging@localhost"
+    assert settings.talktome_log == Path("/var/log/messaging_system.log")
+    assert (settings.talktome_log_max_bytes, settings.talktome_log_backups) == (10 * 1024 * 1024, 5)
+    assert settings.retry_schedule_s == (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600)
+    assert (settings.lease_s, settings.hold_probe_s, settings.repeat_window_s) == (120, 60, 10)
+    assert settings.open_sendmail is True
+    assert settings.open_per_recipient == Rate(3, 3600)
+    assert settings.open_per_client == Rate(20, 3600)
+    assert settings.open_total == Rate(200, 3600)
+    assert settings.allowed_recipients == ()
+    assert settings.trusted_proxies == 1
+    assert settings.max_body_bytes == 262144
+    assert (settings.log_format, settings.log_level) == ("text", "info")
+    assert (settings.web_threads, settings.worker_threads) == (32, 8)
+    assert settings.given == frozenset()
+
+
+def test_each_row_of_the_table_has_its_own_name_and_a_line_about_it() -> None:
+    names = [setting.name for setting in TABLE.values()]
+    assert len(set(names)) == len(names)
+    assert all(setting.about and "\n" not in setting.about and "|" not in setting.about for setting in TABLE.values())
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Settings.load({}).log_level = "debug"  # type: ignore[misc]
+
+
+def test_there_is_a_bad_value_here_for_every_setting_but_the_password() -> None:
+    assert set(BAD) == {setting.name for setting in TABLE.values()} - {"EMAIL_PASSWORD"}
+
+
+@pytest.mark.parametrize(("name", "value"), BAD.items())
+def test_a_bad_value_is_named_in_one_line_with_what_is_allowed(name: str, value: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({name: value})
+    line = str(caught.value)
+    assert line.isprintable()
+    assert caught.value.name == name
+    assert line.startswith(f"{name}: ")
+    assert line.endswith(f" cannot be used; allowed: {caught.value.allowed}")
+    shown = "the value" if name in SECRETS else f'"{value}"'.encode("unicode_escape").decode()
+    assert line.startswith(f"{name}: {shown} ")
+    assert caught.value.allowed
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS - {"EMAIL_PASSWORD"}))
+def test_a_bad_value_that_may_hold_a_secret_is_shown_nowhere(name: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({name: BAD[name]})
+    error: BaseException | None = caught.value
+    assert error is not None
+    assert "hunter2" not in f"{error!r} {error} {vars(error)}"
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in TABLE.values()])
+def test_an_empty_variable_counts_as_not_set(name: str) -> None:
+    assert Settings.load({name: ""}) == Settings.load({})
+
+
+def test_what_the_environment_set_itself_can_be_told_from_a_default() -> None:
+    settings = Settings.load({"LISTEN": "127.0.0.1:8080", "LOG_LEVEL": "", "HOME": "/"})
+    assert settings.given == {"LISTEN"}
+
+
+def test_secrets_are_not_shown_with_the_settings() -> None:
+    settings = Settings.load(
+        {
+            "DATABASE_URL": "sqlite:///hunter1.db",
+            "BROKER_URL": "amqp://me:hunter2@host",
+            "SMTP_URL": "smtp://me:hunter3@host",
+            "EMAIL_USERNAME": "me",
+            "EMAIL_PASSWORD": "hunter4",
+        }
+    )
+    assert "hunter" not in f"{settings!r} {settings} {settings.relay} {settings.broker_url} {settings.database_url}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///a.db?mode=ro",
+        "postgresql://host/db",
+        "var/messaging.db",
+    ],
+)
+def test_the_outbox_is_kept_in_a_file(value: str) -> None:
+    assert Settings.load({"DATABASE_URL": "sqlite:////srv/a.db"}).database_url.reveal() == "sqlite:////srv/a.db"
+    with pytest.raises(SettingError, match="sqlite:///PATH"):
+        Settings.load({"DATABASE_URL": value})
+
+
+def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("  pass wörd\n")
+    settings = Settings.load({"EMAIL_USERNAME": "me", "EMAIL_PASSWORD_FILE": str(file), "EMAIL_PASSWORD": ""})
+    assert settings.email_password == Secret("pass wörd")
+    assert settings.given == {"EMAIL_USERNAME", "EMAIL_PASSWORD"}
+
+
+def test_an_empty_file_counts_as_not_set(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("\n")
+    assert Settings.load({"BROKER_URL_FILE": str(file)}) == Settings.load({})
+
+
+def test_only_secrets_have_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "listen"
+    file.write_text("127.0.0.1:1")
+    assert {setting.name for setting in TABLE.values() if setting.secret} == SECRETS
+    assert Settings.load({"LISTEN_FILE": str(file)}) == Settings.load({})
+
+
+def test_a_secret_that_is_set_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("hunter2")
+    with pytest.raises(SettingError) as caught:
+        Settings.load({"EMAIL_PASSWORD": "hunter3", "EMAIL_PASSWORD_FILE": str(file)})
+    assert str(caught.value) == "EMAIL_PASSWORD: set twice, here and as EMAIL_PASSWORD_FILE; allowed: one of the two"
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"), [("missing", "No such file or directory"), (".", "Is a directory"), ("bytes", "not UTF-8")]
+)
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path, file: str, reason: str) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    path = tmp_path / file
+    with pytest.raises(SettingError) as caught:
+        Settings.load({"SMTP_URL_FILE": str(path)})
+    assert str(caught.value) == f'SMTP_URL_FILE: "{path}" cannot be read ({reason}); allowed: a readable text file'
+
+
+def test_a_bad_value_in_a_file_is_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("smtp://me:hunter2@host/path")
+    with pytest.raises(SettingError, match=r"^SMTP_URL: the value cannot be used; allowed: ") as caught:
+        Settings.load({"SMTP_URL_FILE": str(file)})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_login_fills_in_what_the_relay_s_url_lacks() -> None:
+    login = {"EMAIL_USERNAME": "me@example.com", "EMAIL_PASSWORD": "abcd efgh"}
+    relay = Settings.load({"SMTP_URL": "smtp://host", **login}).relay
+    assert relay == SmtpRelay("host", 587, "starttls", "me@example.com", Secret("abcd efgh"))
+    assert Settings.load({"SMTP_URL": "smtp://you:pw@host", **login}).relay == SmtpRelay(
+        "host", 587, "starttls", "you", Secret("pw")
+    )
+    assert Settings.load(login).relay == Maildir(Path("var/mailbox"))
+
+
+@pytest.mark.parametrize(
+    ("environ", "missing"),
+    [({"EMAIL_USERNAME": "me"}, "EMAIL_PASSWORD"), ({"EMAIL_PASSWORD": "hunter2"}, "EMAIL_USERNAME")],
+)
+def test_half_a_login_is_refused(environ: dict[str, str], missing: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load(environ)
+    assert str(caught.value) == f"{missing}: not set; allowed: EMAIL_USERNAME and EMAIL_PASSWORD together, or neither"
+
+
+def test_the_file_fills_in_what_the_environment_lacks_and_overrides_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "# a comment\nLISTEN=127.0.0.1:1\nexport LOG_LEVEL=debug\nGREETING_SUBJECT='Hello, you'\nWEB_THREADS\n"
+    )
+    environ = {"LISTEN": "127.0.0.1:2"}
+    merged = environment(environ, tmp_path)
+    assert merged == {"LISTEN": "127.0.0.1:2", "LOG_LEVEL": "debug", "GREETING_SUBJECT": "Hello, you"}
+    assert environ == {"LISTEN": "127.0.0.1:2"}
+    assert Settings.load(merged).given == {"LISTEN", "LOG_LEVEL", "GREETING_SUBJECT"}
+
+
+def test_an_empty_variable_of_the_environment_brings_the_default_back(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LISTEN=127.0.0.1:1\n")
+    assert Settings.load(environment({"LISTEN": ""}, tmp_path)) == Settings.load({})
+
+
+def test_there_may_be_no_such_file(tmp_path: Path) -> None:
+    assert environment({"LISTEN": "x"}, tmp_path) == {"LISTEN": "x"}
+
+
+def test_a_file_that_is_not_text_stops_the_start_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"LISTEN=\xff\n")
+    with pytest.raises(SettingError) as caught:
+        environment({}, tmp_path)
+    assert str(caught.value) == f'.env: "{tmp_path}/.env" cannot be read (not UTF-8); allowed: a readable text file'

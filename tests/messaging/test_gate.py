@@ -1,0 +1,130 @@
+"""Who may do what: a caller with a key, or a stranger."""
+
+import pytest
+
+from messaging.errors import ForbiddenError, UnauthorizedError
+from messaging.gate import STRANGER, Caller, Gate
+from messaging.keys import Keys
+from tests.messaging.wsgi import request
+
+_KNOWN = Caller("backup")
+
+
+class OneKey(Keys):
+    """Knows one key and remembers which ones it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def name_of(self, key: str) -> str | None:
+        self.asked.append(key)
+        return "backup" if key == "msg_1" else None
+
+
+@pytest.fixture
+def keys() -> OneKey:
+    return OneKey()
+
+
+@pytest.fixture
+def gate(keys: OneKey) -> Gate:
+    return Gate(keys, open_sendmail=True, allowed_recipients=())
+
+
+def _closed(*allowed: str) -> Gate:
+    return Gate(OneKey(), open_sendmail=False, allowed_recipients=allowed)
+
+
+def test_a_caller_without_a_key_is_a_stranger(gate: Gate, keys: OneKey) -> None:
+    assert gate.identify(request()) == STRANGER
+    assert not STRANGER.known
+    assert keys.asked == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer msg_1"},
+        {"Authorization": "bearer  msg_1 "},
+        {"X-API-Key": "msg_1"},
+        {"X-API-Key": "msg_1", "Authorization": "Basic dXNlcjpwYXNz"},
+    ],
+)
+def test_a_key_in_a_header_field_names_the_caller(gate: Gate, headers: dict[str, str]) -> None:
+    assert gate.identify(request(headers=headers)) == _KNOWN
+    assert _KNOWN.known
+
+
+def test_a_key_among_the_parameters_names_the_caller(gate: Gate) -> None:
+    assert gate.identify(request(), "msg_1") == _KNOWN
+
+
+@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "msg_1", "Bearer", "Bearer "])
+def test_other_ways_of_authorization_say_nothing_here(gate: Gate, authorization: str) -> None:
+    assert gate.identify(request(headers={"Authorization": authorization})) == STRANGER
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ({"Authorization": "Bearer msg_2"}, ""),
+        ({"X-API-Key": "msg_2"}, ""),
+        ({"X-API-Key": "msg_2", "Authorization": "Bearer msg_1"}, ""),
+        ({"Authorization": "Bearer msg_1"}, "msg_2"),
+        ({"X-API-Key": "msg_1"}, "msg_2"),
+        ({}, "msg_2"),
+        ({}, "MSG_1"),
+        ({}, "\ud800"),
+    ],
+)
+def test_a_wrong_key_is_refused_and_its_caller_not_taken_for_a_stranger(
+    gate: Gate, headers: dict[str, str], key: str
+) -> None:
+    with pytest.raises(UnauthorizedError, match=r"^this key is not known here$"):
+        gate.identify(request(headers=headers), key)
+
+
+def test_everybody_may_send_the_greeting_while_that_is_open(gate: Gate) -> None:
+    gate.check_greeting(STRANGER)
+    gate.check_greeting(_KNOWN)
+
+
+def test_only_keys_may_where_it_is_not() -> None:
+    _closed().check_greeting(_KNOWN)
+    with pytest.raises(UnauthorizedError, match=r"^sending needs a key here$"):
+        _closed().check_greeting(STRANGER)
+
+
+def test_words_of_ones_own_need_a_key_whether_open_or_not(gate: Gate) -> None:
+    for each in (gate, _closed()):
+        each.check_own_words(_KNOWN)
+        with pytest.raises(UnauthorizedError, match="needs a key; without one the greeting is sent"):
+            each.check_own_words(STRANGER)
+
+
+def test_mail_may_go_anywhere_where_no_list_says_otherwise(gate: Gate) -> None:
+    gate.check_recipient("anybody@example.com", "to")
+
+
+@pytest.mark.parametrize(
+    "recipient", ["me@example.com", "ME@example.com", "anybody@example.org", "Any.Body+x@example.org"]
+)
+def test_mail_may_go_to_whom_the_list_has(recipient: str) -> None:
+    _closed("me@example.com", "@example.org").check_recipient(recipient, "to")
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        "you@example.com",
+        "notme@example.com",
+        "me@example.com.evil.org",
+        "a@sub.example.org",
+        "a@notexample.org",
+        "example.org@evil.org",
+    ],
+)
+def test_mail_to_anybody_else_is_forbidden(recipient: str) -> None:
+    with pytest.raises(ForbiddenError, match=r"^to: mail to this address is not allowed here$") as caught:
+        _closed("me@example.com", "@example.org").check_recipient(recipient, "to")
+    assert caught.value.field == "to"

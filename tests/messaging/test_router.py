@@ -1,0 +1,97 @@
+"""Which endpoint answers a method and a path."""
+
+from http import HTTPStatus
+
+import pytest
+
+from messaging.errors import MethodNotAllowedError, NotFoundError
+from messaging.replies import Answer
+from messaging.request import Request
+from messaging.router import Router
+
+
+def _get(_request: Request) -> Answer:
+    return Answer(HTTPStatus.OK, "get", {})
+
+
+def _post(_request: Request) -> Answer:
+    return Answer(HTTPStatus.OK, "post", {})
+
+
+def _head(_request: Request) -> Answer:
+    return Answer(HTTPStatus.OK, "head", {})
+
+
+@pytest.fixture
+def router() -> Router:
+    return Router(
+        {
+            "/": {"GET": _get, "POST": _post, "HEAD": _head},
+            "/things": {"POST": _post},
+            "/healthz": {"GET": _get},
+        },
+        {"/things/": {"GET": _get}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "found"),
+    [
+        ("GET", "/", (_get, "")),
+        ("POST", "/", (_post, "")),
+        ("POST", "/things", (_post, "")),
+        ("GET", "/things/42", (_get, "42")),
+        ("GET", "/things/a b?é", (_get, "a b?é")),
+    ],
+)
+def test_a_path_and_a_method_lead_to_an_endpoint(router: Router, method: str, path: str, found: object) -> None:
+    assert router.find(method, path) == found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/Things",
+        "/things/",
+        "/things/42/",
+        "/things/42/43",
+        "//",
+        "//things",
+        "/things//42",
+        "/healthz/",
+        "/healthz/1",
+        "things",
+        "*",
+        "/%",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_there_is_nothing_at_any_other_path(router: Router, method: str, path: str) -> None:
+    with pytest.raises(NotFoundError, match=r"^there is nothing here$"):
+        router.find(method, path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/", "GET, POST, HEAD"),
+        ("GET", "/things", "POST"),
+        ("HEAD", "/things", "POST"),
+        ("POST", "/things/42", "GET, HEAD"),
+        ("OPTIONS", "/healthz", "GET, HEAD"),
+        ("get", "/healthz", "GET, HEAD"),
+        ("", "/healthz", "GET, HEAD"),
+    ],
+)
+def test_another_method_is_told_which_ones_there_are(router: Router, method: str, path: str, allow: str) -> None:
+    with pytest.raises(MethodNotAllowedError) as caught:
+        router.find(method, path)
+    assert caught.value.headers() == [("Allow", allow)]
+    assert str(caught.value) == f"this path answers {allow}"
+
+
+def test_head_is_get_unless_it_has_an_endpoint_of_its_own(router: Router) -> None:
+    assert router.find("HEAD", "/healthz") == (_get, "")
+    assert router.find("HEAD", "/things/42") == (_get, "42")
+    assert router.find("HEAD", "/") == (_head, "")
