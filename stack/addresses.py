@@ -1,0 +1,50 @@
+"""Where the parts of the stack listen, settled before any of them starts."""
+
+import errno
+import os
+import socket
+from collections.abc import Mapping
+
+from config.errors import SettingError
+from config.values import Endpoint, endpoint
+from stack.errors import StackError
+from stack.ports import is_free
+
+
+def edge_listen(environ: Mapping[str, str]) -> Endpoint:
+    """Nginx's address: `EDGE_LISTEN`, which is the stack's own setting.
+
+    Raises:
+        SettingError: it cannot be used.
+    """
+    text = environ.get("EDGE_LISTEN") or "127.0.0.1:8000"
+    try:
+        return endpoint(text)
+    except ValueError as error:
+        raise SettingError("EDGE_LISTEN", f'"{text}" cannot be used', str(error)) from None
+
+
+def check_free(listeners: Mapping[str, Endpoint]) -> None:
+    """See that every address can be listened on.
+
+    Args:
+        listeners: by the setting that says so.
+
+    Raises:
+        StackError: one cannot; the text is the line that says which.
+    """
+    for name, where in listeners.items():
+        try:
+            free = is_free(where.host, where.port)
+            reason = os.strerror(errno.EADDRINUSE)
+        except OSError as error:
+            free, reason = False, error.strerror or str(error)
+        if not free:
+            raise StackError(f"{where} cannot be listened on ({reason}); {name} names another address")
+
+
+def reachable(where: Endpoint) -> Endpoint:
+    """How one reaches, from this machine, what listens there: by a number, and not by "any address"."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(where.host, where.host)  # noqa: S104
+    address = socket.getaddrinfo(host, where.port, type=socket.SOCK_STREAM)[0][4]
+    return Endpoint(str(address[0]), where.port)

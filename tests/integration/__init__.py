@@ -1,0 +1,1 @@
+"""The parts together, on real servers."""

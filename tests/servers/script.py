@@ -1,0 +1,95 @@
+"""What a scripted SMTP server can be told to do, and what it remembers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+#: Where in a conversation something can be scripted; END is the dot after the mail.
+Stage = Literal["GREETING", "EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "END", "RSET", "NOOP", "QUIT"]
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Close the connection without an answer."""
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Never answer, and keep the connection open."""
+
+
+@dataclass(frozen=True)
+class Delay:
+    """Wait, and then do the other thing, or answer as usual."""
+
+    seconds: float
+    then: "Action | None" = None
+
+
+@dataclass(frozen=True)
+class Dribble:
+    """Send the answer byte by byte."""
+
+    answer: str
+    pause_s: float
+
+
+#: A text is the answer itself, such as "451 4.3.0 try later"; the connection is closed after a 421 (RFC 5321, 3.8).
+Action = str | Drop | Silence | Delay | Dribble
+
+#: By stage: one action for every time, or a list, of which each time takes the next (None answers as usual, and so does
+#: a list that is used up). Or a function of the stage and the command's argument that says what to do, None for the
+#: usual.
+Script = Mapping[Stage, Action | Sequence[Action | None]] | Callable[[Stage, str], Action | None]
+
+
+@dataclass
+class Conversation:
+    """One connection, as the server saw it."""
+
+    #: The commands as they came, and our answers, in order: "C: EHLO me", "S: 250 HELP".
+    lines: list[str] = field(default_factory=list)
+    tls: bool = False
+    #: The name that logged in.
+    login: str | None = None
+    open: bool = True
+
+    def commands(self) -> list[str]:
+        """The verbs that the client used."""
+        return [line[3:].partition(" ")[0] for line in self.lines if line.startswith("C: ")]
+
+
+@dataclass(frozen=True)
+class Received:
+    """One mail that came in whole, up to its final dot."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    #: As it came, lines ended by CRLF, doubled dots made single.
+    content: bytes
+    #: What was answered to the final dot; None where the connection was dropped or left in silence.
+    answer: str | None
+    #: When that answer was sent, in seconds since 1970; when the dot came, where there was none.
+    at: float
+    conversation: Conversation
+
+    @property
+    def accepted(self) -> bool:
+        return self.answer is not None and self.answer.startswith("250")
+
+
+class Director:
+    """Knows what the script says for the next time that a stage is reached."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._reached: dict[Stage, int] = {}
+
+    def next(self, stage: Stage, argument: str) -> Action | None:
+        if callable(self._script):
+            return self._script(stage, argument)
+        times = self._reached[stage] = self._reached.get(stage, 0) + 1
+        told = self._script.get(stage)
+        if told is None or isinstance(told, (str, Drop, Silence, Delay, Dribble)):
+            return told
+        return told[times - 1] if times <= len(told) else None

@@ -1,0 +1,1 @@
+"""The package stack, against the real servers."""
