@@ -1,5 +1,6 @@
 """Where mail goes: what `SMTP_URL` says, parsed."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -56,14 +57,14 @@ def parse_relay(value: str) -> Relay:
     except (ValueError, KeyError):
         raise ValueError(ALLOWED) from None
     if (
-        not parts.hostname
+        not re.fullmatch(r"[\w.:%-]+", parts.hostname or "")
         or parts.port == 0
         or parts.path not in ("", "/")
         or parts.fragment
         or bool(username) != bool(password)
     ):
         raise ValueError(ALLOWED)
-    return SmtpRelay(parts.hostname, port, tls, username, Secret(password))
+    return SmtpRelay(str(parts.hostname), port, tls, username, Secret(password))
 
 
 def _tls(scheme: str, options: dict[str, str]) -> Tls:

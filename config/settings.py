@@ -165,17 +165,18 @@ TABLE: Final[Mapping[str, Setting]] = {f.name: f.metadata["setting"] for f in fi
 
 
 def environment(environ: Mapping[str, str], directory: Path) -> Mapping[str, str]:
-    """`environ`, with what it lacks filled in from `.env` in `directory`.
+    """`environ`, with what it lacks filled in from `.env` in `directory`; an empty variable is one that is lacking.
 
     Raises:
         SettingError: if that file is there and cannot be read.
     """
     path = directory / ".env"
     try:
-        from_file = {name: value for name, value in dotenv_values(path).items() if value is not None}
+        # Not interpolated: a password may have "${" in it.
+        from_file = {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(".env", f'"{path}" cannot be read ({_reason(error)})', "a readable text file") from None
-    return {**from_file, **environ}
+    return {**from_file, **{name: value for name, value in environ.items() if value}}
 
 
 def _text_of(setting: Setting, environ: Mapping[str, str]) -> str:

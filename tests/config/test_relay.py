@@ -47,6 +47,7 @@ def test_a_url_says_where_mail_goes_and_how(value: str, relay: Relay) -> None:
         "smtp://:25",
         "smtp://host:port",
         "smtp://host:0",
+        "smtp://ho st",
         "smtp://host:65536",
         "smtp://host/path",
         "smtp://host#fragment",

@@ -229,9 +229,14 @@ def test_the_file_fills_in_what_the_environment_lacks_and_overrides_nothing(tmp_
     assert Settings.load(merged).given == {"LISTEN", "LOG_LEVEL", "GREETING_SUBJECT"}
 
 
-def test_an_empty_variable_of_the_environment_brings_the_default_back(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("LISTEN=127.0.0.1:1\n")
-    assert Settings.load(environment({"LISTEN": ""}, tmp_path)) == Settings.load({})
+def test_an_empty_variable_of_the_environment_lets_the_file_speak(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WEB_THREADS=4\n")
+    assert Settings.load(environment({"WEB_THREADS": ""}, tmp_path)).web_threads == 4
+
+
+def test_a_dollar_in_the_file_is_a_dollar(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("EMAIL_USERNAME=me\nEMAIL_PASSWORD='a${HOME}b$c'\n")
+    assert Settings.load(environment({}, tmp_path)).email_password.reveal() == "a${HOME}b$c"
 
 
 def test_there_may_be_no_such_file(tmp_path: Path) -> None:
