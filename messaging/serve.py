@@ -118,7 +118,7 @@ def _open_talktome(settings: Settings) -> TalktomeLog:
     """The log at its place or, where nobody asked for that place, at one that can be written.
 
     Raises:
-        SettingError: if the operator asked for a place that cannot be written.
+        SettingError: if the operator asked for a place that cannot be written, or there is none that can.
     """
     log = _talktome_at(settings.talktome_log, settings)
     try:
@@ -127,8 +127,13 @@ def _open_talktome(settings: Settings) -> TalktomeLog:
         if "TALKTOME_LOG" in settings.given:
             problem = f"{log.path} cannot be written ({error.strerror})"
             raise SettingError("TALKTOME_LOG", problem, "a file that can be") from None
-        FALLBACK_LOG.parent.mkdir(parents=True, exist_ok=True)
         log = _talktome_at(FALLBACK_LOG, settings)
+        try:
+            FALLBACK_LOG.parent.mkdir(parents=True, exist_ok=True)
+            log.check()
+        except OSError:
+            problem = f"neither {settings.talktome_log} nor {FALLBACK_LOG} can be written"
+            raise SettingError("TALKTOME_LOG", problem, "a file that can be") from None
     return log
 
 

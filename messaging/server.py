@@ -1,19 +1,22 @@
 """Waitress, with its limits set on purpose and an end that answers every request it has begun."""
 
+import select
 import socket
 import threading
 import time
+from http import HTTPStatus
 from typing import Any, Final
 
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
 from waitress.task import ErrorTask, WSGITask
 
 from config.errors import MessagingError
 from config.values import Endpoint
 from messaging.application import Application
-from messaging.errors import ServerRefusalError
+from messaging.errors import RequestError, ServerRefusalError, TooLargeError
 from messaging.replies import render_error
 from messaging.request import request_id
 
@@ -22,6 +25,9 @@ MAX_HEADER_BYTES: Final = 32 * 1024
 
 #: Open connections, idle ones included.
 MOST_CONNECTIONS: Final = 1000
+
+#: Connections that the kernel takes in before we do.
+_BACKLOG: Final = 1024
 
 #: A connection without traffic is closed after this long, in seconds.
 IDLE_TIMEOUT_S: Final = 30
@@ -52,9 +58,10 @@ class Server:
     def __init__(self, application: Application, endpoint: Endpoint, threads: int, max_body_bytes: int) -> None:
         family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
         try:
-            listener = socket.create_server(endpoint, family=family, backlog=1024)
+            listener = socket.create_server(endpoint, family=family, backlog=_BACKLOG)
         except OSError as error:
-            raise ListenError(f"{endpoint} cannot be listened on: {error.strerror}") from error
+            reason = str(error.strerror).partition(" (while")[0]  # the standard library adds the address again
+            raise ListenError(f"{endpoint} cannot be listened on: {reason}") from error
         self.endpoint = Endpoint(*listener.getsockname()[:2])
         #: Everything that the loop watches, by file descriptor.
         self._watched: dict[int, Any] = {}
@@ -97,10 +104,14 @@ class Server:
 
     def _accept_waiting(self) -> None:
         """Take in the connections that wait in the kernel, then listen no more: closing first would reset them."""
-        known = -1
-        while known != len(self._server.active_channels):
-            known = len(self._server.active_channels)
-            self._poll(0.0)
+        waiting = select.poll()
+        waiting.register(self._server.socket, select.POLLIN)
+        # They come in their order: what waited when we began is among the first of a full backlog. There may be no end
+        # of those that come later.
+        for _ in range(_BACKLOG):
+            if not waiting.poll(0):
+                break
+            self._server.handle_accept()
         self._server.accepting = False
         self._server.del_channel()
         self._server.socket.close()
@@ -118,12 +129,13 @@ def _make(
         sockets=[listener],
         threads=threads,
         ident=None,
-        backlog=1024,
+        backlog=_BACKLOG,
         connection_limit=MOST_CONNECTIONS,
         channel_timeout=IDLE_TIMEOUT_S,
         cleanup_interval=IDLE_TIMEOUT_S // 3,
         max_request_header_size=MAX_HEADER_BYTES,
-        max_request_body_size=max_body_bytes,
+        # Waitress refuses a body that is as large as this.
+        max_request_body_size=max_body_bytes + 1,
         # We read X-Forwarded-For ourselves: `TRUSTED_PROXIES` says how much of it is ours.
         clear_untrusted_proxy_headers=False,
         asyncore_use_poll=True,
@@ -155,20 +167,39 @@ class _ErrorTask(ErrorTask):
     request: Any
 
     def execute(self) -> None:
-        error = self.request.error
         headers = self.request.headers
-        refusal = ServerRefusalError(error.code, str(error.body).strip())
         given_id = request_id({"HTTP_X_REQUEST_ID": headers.get("X_REQUEST_ID", "")})
-        reply = render_error(given_id, refusal, as_json="json" in headers.get("ACCEPT", ""))
+        reply = render_error(given_id, self._refusal(), as_json="json" in headers.get("ACCEPT", "").lower())
         self.status = reply.status
         self.response_headers = [*self.response_headers, *reply.headers]
         self.set_close_on_finish()
         self.content_length = len(reply.body)
         self.write(reply.body)
 
+    def _refusal(self) -> RequestError:
+        error = self.request.error
+        if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return TooLargeError(f"a body has at most {self.channel.adj.max_request_body_size - 1} bytes")
+        # Waitress quotes what it refuses at the end of its words; that is the client's, and may be a secret of theirs.
+        words = str(error.body).partition('"')[0].strip()
+        # A transfer coding that is not known is a 501 to Waitress; nothing that a client sends is a 5xx to us.
+        code = HTTPStatus.BAD_REQUEST if error.code == HTTPStatus.NOT_IMPLEMENTED else error.code
+        return ServerRefusalError(code, words)
+
+
+class _Parser(HTTPRequestParser):
+    """Reads a request; what Waitress does not expect ends in a refusal, not in a lost connection."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # a length of thousands of digits, a host with half a bracket
+            raise ParsingError("Bad URI or Content-Length") from error
+
 
 class _Channel(HTTPChannel):
-    """A connection whose requests are answered by the tasks above."""
+    """A connection whose requests are read and answered by the classes above."""
 
+    parser_class = _Parser
     task_class = _Task
     error_task_class = _ErrorTask

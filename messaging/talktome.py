@@ -68,13 +68,13 @@ class _LineFile(RotatingFileHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         line = f"{record.getMessage()}\n".encode()
-        with self._locked() as file:
-            if os.fstat(file.fileno()).st_size + len(line) <= self.maxBytes:
-                _write_whole(file.fileno(), line)
-                return
-            self.doRollover()
-        with self._locked() as file:
-            _write_whole(file.fileno(), line)
+        while True:
+            with self._locked() as file:
+                size = os.fstat(file.fileno()).st_size
+                if size == 0 or size + len(line) <= self.maxBytes:
+                    _write_whole(file.fileno(), line)
+                    return
+                self._rotate(file)
 
     def check(self) -> None:
         self.acquire()
@@ -83,6 +83,15 @@ class _LineFile(RotatingFileHandler):
                 pass
         finally:
             self.release()
+
+    def _rotate(self, file: IO[bytes]) -> None:
+        # Rotating closes the file, which would end the lock: a second descriptor keeps it until all is renamed, or two
+        # processes would rename each other's files, and lose lines.
+        lock = os.dup(file.fileno())
+        try:
+            self.doRollover()
+        finally:
+            os.close(lock)
 
     @contextmanager
     def _locked(self) -> Iterator[IO[bytes]]:
@@ -103,15 +112,16 @@ class _LineFile(RotatingFileHandler):
                 fcntl.flock(file, fcntl.LOCK_UN)
 
     def _open(self) -> Any:
-        # O_NOFOLLOW: a symlink put in the file's place must not send our lines into another file.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        # O_NOFOLLOW: a symlink put in the file's place must not send our lines into another file. O_NONBLOCK: nor must
+        # a pipe put there keep us waiting for its reader.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         return os.fdopen(os.open(self.baseFilename, flags, 0o640), "ab", buffering=0)
 
 
 def _is_at(file: IO[bytes], path: str) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

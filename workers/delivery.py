@@ -123,7 +123,7 @@ class Delivery:
                 if time.monotonic() > give_up_at:
                     _LOG.error("mail %s: %s is not written down: %s", finish.claim.mail.id, finish.state, error)
                     return
-                self._stopping.wait(_WRITE_DOWN_EVERY_S)
+                time.sleep(_WRITE_DOWN_EVERY_S)
 
 
 def _outcome(error: DeliveryError) -> Outcome:

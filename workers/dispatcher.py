@@ -5,6 +5,7 @@ import threading
 from typing import Final
 
 from config.broker import MailBroker, message_for
+from messaging.outbox.errors import OutboxError
 from messaging.outbox.outbox import Outbox
 
 _LOG: Final = logging.getLogger(__name__)
@@ -31,14 +32,18 @@ class Dispatcher:
     def __init__(self, outbox: Outbox, broker: MailBroker) -> None:
         self._outbox = outbox
         self._broker = broker
-        self._down = False
+        #: What the last look ended in, as far as it was said.
+        self._trouble: Exception | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Dispatch until `stop` is set; survives the database and the broker going away."""
         while not stop.is_set():
             try:
-                full = self.step() >= BATCH
-                self._say(None)
+                due = self.step()
+                full = due >= BATCH
+                # With nothing due the broker was not asked.
+                if due or isinstance(self._trouble, OutboxError):
+                    self._say(None)
             except Exception as error:
                 # pika lets errors of the resolver, the socket and its own through; all mean: later.
                 full = False
@@ -69,8 +74,8 @@ class Dispatcher:
         return due
 
     def _say(self, error: Exception | None) -> None:
-        if error is not None and not self._down:
+        if error is not None and self._trouble is None:
             _LOG.warning("cannot dispatch (%s: %s); trying every second", type(error).__name__, error)
-        elif error is None and self._down:
+        elif error is None and self._trouble is not None:
             _LOG.info("dispatching again")
-        self._down = error is not None
+        self._trouble = error

@@ -27,7 +27,8 @@ class Leases:
     def __init__(self, outbox: Outbox, lease_s: float) -> None:
         self._outbox = outbox
         self._lease_s = lease_s
-        self._held: dict[str, Claim] = {}
+        #: By mail and number: a machine that slept may hold an ended claim on a mail beside the newer one.
+        self._held: dict[tuple[str, int], Claim] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
@@ -44,13 +45,14 @@ class Leases:
     @contextlib.contextmanager
     def hold(self, claim: Claim) -> Iterator[None]:
         """Renew the lease of `claim` during the block."""
+        key = (claim.mail.id, claim.number)
         with self._lock:
-            self._held[claim.mail.id] = claim
+            self._held[key] = claim
         try:
             yield
         finally:
             with self._lock:
-                del self._held[claim.mail.id]
+                del self._held[key]
 
     def _run(self) -> None:
         while not self._ended.wait(self._lease_s / _RENEWALS):

@@ -1,9 +1,10 @@
 """Connections to the database, each kind with the durability that its work needs."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from sqlite3 import Connection as SqliteConnection
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -18,6 +19,9 @@ BUSY_TIMEOUT_S: Final = 5.0
 
 #: Pages of 4 KiB after which SQLite copies its log back into the database; a larger log is copied in larger strides.
 WAL_AUTOCHECKPOINT: Final = 10_000
+
+#: Wait between tries to switch a new database to its write-ahead log, in seconds.
+_SWITCH_EVERY_S: Final = 0.01
 
 
 class Database:
@@ -76,11 +80,11 @@ def _engine(url: Secret, *, synchronous: str, begin: str) -> Engine:
     engine = create_engine(url.reveal(), pool_size=8, max_overflow=-1, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: SqliteConnection, _record: Any) -> None:
+    def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
         # The driver would begin transactions by itself, as late as the first write: a reader that turns writer then
         # fails at once, without waiting for its turn.
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT}")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -90,3 +94,17 @@ def _engine(url: Secret, *, synchronous: str, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log; of two who switch a new database at once, SQLite lets one fail without a wait."""
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_SWITCH_EVERY_S)
+        else:
+            return

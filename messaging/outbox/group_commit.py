@@ -94,12 +94,26 @@ class GroupCommit(Generic[Item, Result]):
             for entry, result in zip(batch, results, strict=True):
                 entry.result = result
         except OutboxUnavailableError as error:
-            for entry in batch:
-                entry.error = error
+            _fail(batch, error)
         except Exception as error:
             if len(batch) == 1:
                 batch[0].error = error
+            else:
+                self._commit_singly(batch)
+        except BaseException:
+            _fail(batch, OutboxUnavailableError("the thread that wrote was ended"))
+            raise
+
+    def _commit_singly(self, batch: list[_Entry[Item, Result]]) -> None:
+        """Commit each item by itself: one that cannot be written must not fail its neighbours."""
+        for number, entry in enumerate(batch):
+            self._commit([entry])
+            if isinstance(entry.error, OutboxUnavailableError):
+                # Each of the others would wait for the database as long as this one did.
+                _fail(batch[number:], entry.error)
                 return
-            # One item that cannot be written must not fail its neighbours.
-            for entry in batch:
-                self._commit([entry])
+
+
+def _fail(batch: list[_Entry[Item, Result]], error: Exception) -> None:
+    for entry in batch:
+        entry.error = error

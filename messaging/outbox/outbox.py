@@ -35,6 +35,8 @@ _CLAIM = (
         attempts=mails.c.attempts + 1,
         claims=mails.c.claims + 1,
         due_at=bindparam("lease_ends_at"),
+        # The broker's message is spent: a mail that goes back to the queue needs a new one.
+        published_at=None,
     )
     .returning(mails.c.claims, *_MAIL_COLUMNS)
 )

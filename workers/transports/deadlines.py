@@ -20,6 +20,7 @@ class Deadlines:
         self._open: dict[int, tuple[float, socket.socket]] = {}
         self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
+        self._all_cut = False
 
     @contextlib.contextmanager
     def limit(self, connection: socket.socket, seconds: float) -> Iterator[None]:
@@ -32,6 +33,8 @@ class Deadlines:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
                 self._thread.start()
+            if self._all_cut:
+                _cut(handle)
             self._change.notify()
         try:
             yield
@@ -41,8 +44,9 @@ class Deadlines:
             handle.close()
 
     def cut_all(self) -> None:
-        """Cut every connection now."""
+        """Cut every connection now, and from now on each that begins."""
         with self._change:
+            self._all_cut = True
             for _, handle in self._open.values():
                 _cut(handle)
 

@@ -27,7 +27,7 @@ class MaildirTransport:
         began = time.monotonic()
         try:
             with self._lock:
-                name = self._open().add(mail.content.replace(b"\r\n", b"\n"))
+                name = self._add(mail.content.replace(b"\r\n", b"\n"))
         except (OSError, mailbox.Error) as error:
             raise RelayError(f"the Maildir {self._path} cannot be written: {error}") from error
         return Receipt(0, int((time.monotonic() - began) * 1000), None, f"written to {self._path}/new/{name}")
@@ -35,8 +35,17 @@ class MaildirTransport:
     def abort(self) -> None:
         """Do nothing: a file is written at once."""
 
-    def _open(self) -> mailbox.Maildir:
-        if self._maildir is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._maildir = mailbox.Maildir(self._path)
-        return self._maildir
+    def _add(self, content: bytes) -> str:
+        # (An empty Maildir is false, and finding out whether it is reads all of it.)
+        maildir = self._make() if self._maildir is None else self._maildir
+        self._maildir = None  # it may be gone, and adding fail: then the next mail makes it again
+        name = maildir.add(content)
+        self._maildir = maildir
+        return name
+
+    def _make(self) -> mailbox.Maildir:
+        self._path.mkdir(0o700, parents=True, exist_ok=True)
+        for folder in ("tmp", "new", "cur"):
+            # The library makes them only where it makes the Maildir, not in a folder that is there already.
+            (self._path / folder).mkdir(0o700, exist_ok=True)
+        return mailbox.Maildir(self._path)

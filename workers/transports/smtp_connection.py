@@ -92,6 +92,10 @@ def open_connection(relay: SmtpRelay, context: ssl.SSLContext, on_socket: OnSock
     except smtplib.SMTPResponseException as error:
         _hang_up(smtp)
         raise RelayError(_text(error.smtp_error), error.smtp_code) from error
+    except UnicodeEncodeError:
+        # The library sends a login as ASCII, and its words would quote the password.
+        _hang_up(smtp)
+        raise RelayError("the login has characters that are not ASCII") from None
     except (OSError, ValueError) as error:
         _hang_up(smtp)
         raise RelayError(_words(error)) from error

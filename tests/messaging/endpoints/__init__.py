@@ -1,0 +1,1 @@
+"""The HTTP contract, path by path."""

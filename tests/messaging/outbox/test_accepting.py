@@ -1,0 +1,42 @@
+"""What is accepted is on the disk, whole, and due soon."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
+from messaging.outbox.states import State
+from tests.fixtures.clock import NOON_MS
+from tests.fixtures.storage import accept, connected
+
+
+def stored(path: Path) -> dict[str, str]:
+    """State by id, as another program sees it."""
+    with connected(path) as connection:
+        return dict(connection.execute("SELECT id, state FROM mails").fetchall())
+
+
+def test_a_mail_is_on_the_disk_when_it_is_accepted(outbox: Outbox, database_path: Path) -> None:
+    for _ in range(10):
+        mail = accept(outbox)
+        assert stored(database_path)[mail.id] == "queued"
+
+
+def test_what_accept_returns_is_what_is_stored(outbox: Outbox) -> None:
+    mail = outbox.accept(
+        sender="alerts@example.org", recipient="me+tag@example.com", subject="Grüße 🎈", text="One\r\ntwo\n\tthree\0"
+    )
+    assert outbox.read(mail.id) == mail
+    assert (mail.state, mail.attempts, mail.finished_at, mail.final) == (State.QUEUED, 0, None, False)
+    assert (mail.created_at, mail.due_at) == (NOON_MS, NOON_MS + PUBLISH_WITHIN_MS)
+
+
+def test_many_threads_accept_at_once_and_every_mail_is_there(outbox: Outbox, database_path: Path) -> None:
+    with ThreadPoolExecutor(32) as pool:
+        mails = list(pool.map(lambda number: accept(outbox, f"user{number}@example.com"), range(320)))
+    assert set(stored(database_path)) == {mail.id for mail in mails}
+    assert {outbox.read(mail.id) for mail in mails} == set(mails)
+
+
+def test_a_mail_that_was_never_accepted_is_not_there(outbox: Outbox) -> None:
+    mail = accept(outbox)
+    assert outbox.read(mail.id[:-1] + ("0" if mail.id[-1] != "0" else "1")) is None

@@ -1,0 +1,298 @@
+"""The web process as it is run: what it says at its start, and that nothing is lost at its end, however it comes."""
+
+import json
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from config.errors import SettingError
+from config.settings import Settings
+from config.values import Endpoint
+from messaging import serve as module
+from messaging.command_line import main
+from messaging.outbox.states import State
+from tests.fixtures.client import JSON
+from tests.fixtures.sockets import Connection
+from tests.fixtures.storage import connected
+from tests.fixtures.waiting import until
+from tests.servers.processes import Program
+from tests.servers.script import Delay, Silence
+from tests.servers.smtp import SmtpServer
+
+ROOT = Path(__file__).parents[2]
+
+SERVE = [sys.executable, "-m", "messaging", "serve"]
+
+#: How long an end may take, in seconds.
+END_S = 15.0
+
+#: `serve` for an operator who may not write to /var/log, whoever runs the tests.
+WITHOUT_VAR_LOG = """
+import dataclasses, os, pathlib
+from config.settings import Settings
+from messaging.serve import serve
+serve(dataclasses.replace(Settings.load(os.environ), talktome_log=pathlib.Path("/proc/messaging_system.log")))
+"""
+
+
+class Serving:
+    """One web process in a folder of its own.
+
+    Args:
+        folder: its working directory.
+        environ: its settings.
+        command: what is run.
+    """
+
+    def __init__(self, folder: Path, environ: dict[str, str], command: list[str]) -> None:
+        self.folder = folder
+        settings = {"LISTEN": "127.0.0.1:0", "INTERNAL_LISTEN": "127.0.0.1:0", "PYTHONPATH": str(ROOT), **environ}
+        self.program = Program(command, folder / "output", settings, folder)
+        self.program.start()
+
+    def wait_until_it_listens(self) -> "Serving":
+        self.program.wait_for_line("&talktome'")
+        return self
+
+    @property
+    def lines(self) -> list[str]:
+        return self.program.text.splitlines()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self._address(r"listens at http://(\S+):(\d+),")
+
+    @property
+    def internal(self) -> Endpoint:
+        return self._address(r"health at http://(\S+):(\d+)/readyz")
+
+    def _address(self, pattern: str) -> Endpoint:
+        match = re.search(pattern, self.program.text)
+        assert match, self.program.text
+        return Endpoint(match[1], int(match[2]))
+
+    def get(self, target: str, endpoint: Endpoint | None = None) -> tuple[int, str]:
+        with Connection(endpoint or self.endpoint) as connection:
+            connection.get(target, "Connection: close")
+            answer = connection.answer()
+            return answer.status, answer.text
+
+    def send(self) -> str:
+        """Have a mail accepted; returns its id."""
+        with Connection(self.endpoint) as connection:
+            connection.get("/?sendmail=me@example.com", f"Accept: {JSON['Accept']}", "Connection: close")
+            answer = connection.answer()
+        assert answer.status == 202
+        return str(answer.json["id"])
+
+    def states(self) -> dict[str, str]:
+        """State of every mail, as another program sees it."""
+        with connected(self.folder / "var" / "messaging.db") as connection:
+            return dict(connection.execute("SELECT id, state FROM mails").fetchall())
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Tell it to end; returns its exit code and how long it took, in seconds."""
+        began = time.monotonic()
+        self.program.signal(how)
+        return self.program.wait(END_S + 5), time.monotonic() - began
+
+
+Serve = Callable[..., Serving]
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Serve]:
+    """Starts web processes with the settings that are given by keyword; kills what is left of them."""
+    begun: list[Serving] = []
+
+    def begin(command: list[str] | None = None, **environ: str) -> Serving:
+        environ.setdefault("TALKTOME_LOG", "var/talktome.log")
+        (tmp_path / "var").mkdir(exist_ok=True)
+        begun.append(Serving(tmp_path, {name: value for name, value in environ.items() if value}, command or SERVE))
+        return begun[-1]
+
+    yield begin
+    for serving in begun:
+        serving.program.kill()
+
+
+def test_a_newcomer_runs_the_lines_that_it_prints(begin: Serve) -> None:
+    serving = begin().wait_until_it_listens()
+    where, to, broker, log, try_, *curls = serving.lines[:8]
+    url = f"http://{serving.endpoint}"
+    assert where == f"Messaging listens at {url}, health at http://{serving.internal}/readyz"
+    assert to == "  mail goes to the Maildir var/mailbox, from messaging@localhost"
+    assert broker == "  the broker is memory, inside this process"
+    assert log == "  the talktome log is var/talktome.log"
+    assert try_ == "Try:"
+    if not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+    commands = [shlex.split(curl) for curl in curls]
+    assert [command[0] for command in commands] == ["curl"] * 3
+    answers = [subprocess.run([*command, "-s"], capture_output=True, text=True, check=True) for command in commands]
+    assert [re.sub(r"[0-9a-f]{8}-[0-9a-f-]+|\d{4}-[^ ;\n]+", "…", answer.stdout) for answer in answers] == [
+        "accepted for me@example.com, status: /v1/emails/…\n",
+        "logged …\n",
+        "logged …; accepted for me@example.com, status: /v1/emails/…\n",
+    ]
+    mail_id = answers[0].stdout.split("/")[-1].strip()
+    until(lambda: serving.get(f"/v1/emails/{mail_id}")[1].startswith("sent at "))
+    until(lambda: set(serving.states().values()) == {"sent"})
+    assert len(list((serving.folder / "var" / "mailbox" / "new").iterdir())) == 2
+    assert len((serving.folder / "var" / "talktome.log").read_text().splitlines()) == 2
+    assert serving.get("/readyz", serving.internal) == (200, "ready")
+    assert serving.get("/livez", serving.internal) == (200, "ok")
+    code, took = serving.end(signal.SIGINT)
+    assert (code, took < 5) == (0, True)
+
+
+def test_under_load_sigterm_answers_every_request_that_was_begun(begin: Serve) -> None:
+    serving = begin().wait_until_it_listens()
+    told = threading.Event()
+    accepted: list[str] = []
+    failed: list[Exception] = []
+
+    def load(*, keep: bool) -> None:
+        connection: Connection | None = None
+        while True:
+            before = not told.is_set()
+            try:
+                connection = connection or Connection(serving.endpoint)
+                connection.get("/?sendmail=me@example.com&talktome", *([] if keep else ["Connection: close"]))
+                answer = connection.answer()
+                assert answer.status == 202
+                accepted.append(answer.id)
+                if not keep or answer.headers["Connection"] == "close":
+                    connection.close()
+                    connection = None
+            except Exception as error:
+                if before:
+                    failed.append(error)
+                if connection:
+                    connection.close()
+                return
+
+    clients = [threading.Thread(target=load, kwargs={"keep": number % 2 == 0}) for number in range(8)]
+    for client in clients:
+        client.start()
+    until(lambda: len(accepted) > 100)
+    told.set()
+    code, took = serving.end()
+    for client in clients:
+        client.join()
+    assert failed == []
+    assert code == 0
+    assert took < END_S
+    states = serving.states()
+    assert set(accepted) <= states.keys()
+    assert set(states.values()) <= {"queued", "sent"}
+    assert len((serving.folder / "var" / "talktome.log").read_text().splitlines()) >= len(accepted)
+
+
+def test_a_mail_whose_conversation_is_under_way_is_finished(begin: Serve) -> None:
+    with SmtpServer({"END": Delay(0.5)}) as relay:
+        serving = begin(SMTP_URL=relay.url, LOG_FORMAT="json").wait_until_it_listens()
+        mail_id = serving.send()
+        until(lambda: relay.mails or [c for c in relay.conversations if "DATA" in c.commands()])
+        code, took = serving.end()
+        assert (code, took < END_S) == (0, True)
+        assert len(relay.accepted) == 1
+        assert serving.states() == {mail_id: "sent"}
+    logged = [json.loads(line) for line in serving.lines if line.startswith("{")]
+    assert any(f"mail {mail_id} accepted for m***@example.com" in entry["message"] for entry in logged)
+    assert {entry["level"] for entry in logged} == {"INFO"}
+
+
+def test_a_second_sigterm_ends_it_at_once(begin: Serve) -> None:
+    serving = begin().wait_until_it_listens()
+    with Connection(serving.endpoint) as connection:
+        connection.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
+        assert serving.get("/healthz") == (200, "ok")  # answered after the half request was read
+        serving.program.signal(signal.SIGTERM)
+        serving.program.wait_for_line("stopping")
+        code, took = serving.end()
+    assert (code, took < 5) == (-signal.SIGTERM, True)
+
+
+def test_what_was_accepted_before_a_kill_is_delivered_after_the_next_start(begin: Serve) -> None:
+    with SmtpServer({"RCPT": Silence()}) as relay:
+        serving = begin(SMTP_URL=relay.url, WORKER_THREADS="2", LEASE="500ms").wait_until_it_listens()
+        ids = [serving.send() for _ in range(5)]
+        until(lambda: [c.commands()[-1:] for c in relay.conversations] == [["RCPT"]] * 2)
+        serving.program.kill()
+        assert sorted(serving.states().values()) == ["queued"] * 3 + ["sending"] * 2
+        relay.follow({})
+        serving = begin(SMTP_URL=relay.url, LEASE="500ms").wait_until_it_listens()
+        until(lambda: set(serving.states().values()) == {"sent"})
+        assert serving.states().keys() == set(ids)
+        found = [re.search(rb"Message-ID: <(.*)@localhost>", mail.content) for mail in relay.accepted]
+        assert sorted(match[1].decode() for match in found if match) == sorted(ids)
+        with Connection(serving.endpoint) as connection:
+            connection.get(f"/v1/emails/{ids[0]}", f"Accept: {JSON['Accept']}")
+            assert connection.answer().json["state"] == State.SENT
+
+
+def test_an_address_that_is_taken_is_told_in_one_line(begin: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        serving = begin(INTERNAL_LISTEN=address)
+        assert serving.program.wait() == 1
+    assert serving.lines == [f"messaging: {address} cannot be listened on: Address already in use"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "code", "words"),
+    [
+        ({"DATABASE_URL": "sqlite:////dev/null/messaging.db"}, 1, "/dev/null"),
+        ({"DATABASE_URL": "sqlite:////proc/messaging.db"}, 1, "unable to open database file"),
+        ({"WEB_THREADS": "many"}, 2, 'WEB_THREADS: "many" cannot be used; allowed: '),
+        ({"TALKTOME_LOG": "/proc/talktome.log"}, 2, "TALKTOME_LOG: /proc/talktome.log cannot be written "),
+    ],
+)
+def test_what_keeps_it_from_starting_is_told_in_one_line(
+    tmp_path: Path,
+    environ: dict[str, str],
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "configure_logging", lambda *_: None)  # that of the tests stays
+    for name, value in {"TALKTOME_LOG": f"{tmp_path}/talktome.log", **environ}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as exit_:
+        main(["serve"])
+    assert exit_.value.code == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"messaging: {words}")
+    assert err.count("\n") == 1
+
+
+def test_a_log_that_nobody_asked_for_and_cannot_be_written_is_kept_here_and_said_aloud(begin: Serve) -> None:
+    serving = begin([sys.executable, "-c", WITHOUT_VAR_LOG], TALKTOME_LOG="").wait_until_it_listens()
+    assert (
+        "  the talktome log is var/messaging_system.log (/proc/messaging_system.log cannot be written)" in serving.lines
+    )
+    assert serving.get("/?talktome")[0] == 200
+    assert (serving.folder / "var" / "messaging_system.log").read_text().count("\n") == 1
+
+
+def test_no_folder_for_the_log_here_either_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "var").touch()
+    settings = replace(Settings.load({}), talktome_log=Path("/proc/messaging_system.log"))
+    with pytest.raises(SettingError, match=r"neither /proc/messaging_system\.log nor var/messaging_system\.log"):
+        module._open_talktome(settings)

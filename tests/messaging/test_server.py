@@ -1,0 +1,412 @@
+"""The real server: what it refuses is answered as everything is, and at its end all that was begun is answered."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+import pytest
+
+from config.values import Endpoint
+from messaging import server as module
+from messaging.application import Application
+from messaging.replies import Answer as Reply
+from messaging.request import Request
+from messaging.router import Router
+from messaging.server import ListenError, Server
+from tests.fixtures.client import JSON, Answer
+from tests.fixtures.sockets import Connection
+from tests.fixtures.waiting import until
+
+ANY_PORT = Endpoint("127.0.0.1", 0)
+
+MAX_BODY = 2000
+
+ACCEPT_JSON = f"Accept: {JSON['Accept']}"
+
+
+class Endpoints:
+    """A fast path, a slow one that a test holds up, and one that answers with the length of what it was sent."""
+
+    def __init__(self) -> None:
+        self.arrived: list[str] = []
+        self._go_on = threading.Event()
+
+    def router(self) -> Router:
+        return Router({"/": {"GET": self.fast}, "/slow": {"GET": self.slow}, "/length": {"POST": self.length}})
+
+    def go_on(self) -> None:
+        self._go_on.set()
+
+    def fast(self, _request: Request) -> Reply:
+        return Reply(HTTPStatus.OK, "fast", {})
+
+    def slow(self, request: Request) -> Reply:
+        self.arrived.append(request.id)
+        assert self._go_on.wait(30)
+        return Reply(HTTPStatus.OK, "slow", {})
+
+    def length(self, request: Request) -> Reply:
+        return Reply(HTTPStatus.OK, str(len(request.form()["text"])), {})
+
+
+@pytest.fixture
+def endpoints() -> Iterator[Endpoints]:
+    endpoints = Endpoints()
+    yield endpoints
+    endpoints.go_on()
+
+
+MakeServer = Callable[..., Server]
+
+
+@pytest.fixture
+def make_server(endpoints: Endpoints) -> Iterator[MakeServer]:
+    """Makes servers, and stops those that the test has started and left running."""
+    made: list[Server] = []
+
+    def make(threads: int = 4, endpoint: Endpoint = ANY_PORT) -> Server:
+        made.append(Server(Application(endpoints.router(), MAX_BODY), endpoint, threads, MAX_BODY))
+        return made[-1]
+
+    yield make
+    endpoints.go_on()
+    for server in made:
+        if not server._thread.ident:
+            server.start()
+        if not server._stopping.is_set():
+            server.stop()
+        server.join()
+
+
+@pytest.fixture
+def server(make_server: MakeServer) -> Server:
+    server = make_server()
+    server.start()
+    return server
+
+
+def ended_within(server: Server, seconds: float) -> bool:
+    server._thread.join(seconds)
+    return not server._thread.is_alive()
+
+
+def is_draining(server: Server) -> bool:
+    """Whether it has stopped to listen."""
+    return bool(server._server.draining) and not server._server.accepting
+
+
+def test_requests_are_answered_on_a_kept_connection(server: Server) -> None:
+    with Connection(server.endpoint) as connection:
+        for _ in range(3):
+            connection.get("/")
+            answer = connection.answer()
+            assert (answer.status, answer.text) == (200, "fast")
+            assert "Connection" not in answer.headers
+
+
+def test_it_does_not_say_what_it_is_made_of(server: Server) -> None:
+    with Connection(server.endpoint) as connection:
+        connection.get("/")
+        answer = connection.answer()
+    assert "Server" not in answer.headers
+    assert "Via" not in answer.headers
+
+
+def test_head_has_the_header_of_get_and_no_body(server: Server) -> None:
+    with Connection(server.endpoint) as connection:
+        connection.send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection._socket.recv(65536).endswith(b"\r\n\r\n")
+
+
+def test_a_body_may_be_as_large_as_the_limit(server: Server) -> None:
+    with Connection(server.endpoint) as connection:
+        connection.send(post(b"text=" + b"x" * (MAX_BODY - 5)))
+        assert connection.answer().text == str(MAX_BODY - 5)
+
+
+def test_a_body_may_come_in_chunks(server: Server) -> None:
+    with Connection(server.endpoint) as connection:
+        connection.send(post(b"text=" + b"x" * 1000, chunked=True))
+        assert connection.answer().text == "1000"
+
+
+def test_an_address_that_is_taken_is_an_error(server: Server) -> None:
+    with pytest.raises(ListenError, match=f"127.0.0.1:{server.endpoint.port} cannot be listened on: Address already"):
+        Server(Application(Router({}), 1), server.endpoint, 1, 1)
+
+
+def test_an_address_of_another_machine_is_an_error() -> None:
+    with pytest.raises(ListenError, match=r"192\.0\.2\.1:0 cannot be listened on"):
+        Server(Application(Router({}), 1), Endpoint("192.0.2.1", 0), 1, 1)
+
+
+def test_it_listens_with_ip_version_6(make_server: MakeServer) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this Python has no IPv6")
+    try:
+        server = make_server(endpoint=Endpoint("::1", 0))
+    except ListenError as error:
+        pytest.skip(str(error))
+    server.start()
+    with Connection(server.endpoint) as connection:
+        connection.get("/")
+        assert connection.answer().text == "fast"
+
+
+# What Waitress refuses before anybody else sees it.
+
+
+def post(body: bytes, *, chunked: bool = False) -> bytes:
+    head = b"POST /length HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    if chunked:
+        return head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    return head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+REFUSED = {
+    "a body over the limit": (post(b"x" * (MAX_BODY + 1)), 413),
+    "a body far over the limit": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999999\r\n\r\n", 413),
+    "a body over the limit in chunks": (post(b"x" * (MAX_BODY + 1), chunked=True), 413),
+    "a header over the limit": (b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"c" * 40_000 + b"\r\n\r\n", 431),
+    "a first line over the limit": (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+    "no method": (b"nonsense\r\n\r\n", 400),
+    "a method in small letters": (b"get / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "a method with control characters": (b"ge\x1b[31mt / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "a length that is no number": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ten\r\n\r\n", 400),
+    "a negative length": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
+    "two lengths": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+    "a length of too many digits": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        400,
+    ),
+    "a header field without a colon": (b"GET / HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n", 400),
+    "a space before the colon": (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+    "a bare line feed": (b"GET / HTTP/1.1\r\nHost: a\nX-Secret: hunter2\r\n\r\n", 400),
+    "a first line that is folded": (b"GET / HTTP/1.1\r\n folded\r\n\r\n", 400),
+    "a target that is no URL": (b"GET http://[::1 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "a chunk without a size": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nhello\r\n0\r\n\r\n",
+        400,
+    ),
+    # Never a 5xx for anything that a client sends.
+    "a transfer coding that is not known": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        400,
+    ),
+}
+
+
+def refusal(server: Server, request: bytes) -> Answer:
+    with Connection(server.endpoint) as connection:
+        # The server may answer and close before it has read all.
+        with contextlib.suppress(ConnectionError):
+            connection.send(request)
+        answer = connection.answer()
+        assert answer.headers["Connection"] == "close"
+        assert len(answer.headers.get_all("X-Request-ID", [])) == 1
+        assert len(answer.headers["X-Request-ID"]) == 16
+        assert int(answer.headers["Content-Length"]) == len(answer.body)
+    return answer
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_refusal_has_the_form_of_every_error(server: Server, what: str) -> None:
+    request, status = REFUSED[what]
+    answer = refusal(server, request)
+    assert answer.status == status
+    assert answer.text.startswith("error: ")
+    for sent in ("hunter2", "[31m", "nonsense", "get", "folded"):
+        assert sent not in answer.text
+
+
+@pytest.mark.parametrize("what", ["a body far over the limit", "a space before the colon", "a chunk without a size"])
+def test_a_refusal_can_be_json(server: Server, what: str) -> None:
+    request, status = REFUSED[what]
+    head, _, rest = request.partition(b"\r\n")
+    answer = refusal(server, head + b"\r\n" + ACCEPT_JSON.encode() + b"\r\n" + rest)
+    assert answer.json["status"] == answer.status == status
+    assert answer.json["request_id"] == answer.headers["X-Request-ID"]
+
+
+def test_a_refusal_keeps_the_id_that_a_proxy_gave_the_request(server: Server) -> None:
+    with Connection(server.endpoint) as connection:
+        connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nX-Request-ID: from-the-proxy\r\nContent-Length: 999999\r\n\r\n")
+        assert connection.answer().headers["X-Request-ID"] == "from-the-proxy"
+
+
+def test_after_a_refusal_others_are_answered(server: Server) -> None:
+    for request, _ in REFUSED.values():
+        refusal(server, request)
+    with Connection(server.endpoint) as connection:
+        connection.get("/")
+        assert connection.answer().text == "fast"
+
+
+# Its end: `stop` while requests are at every point of their way.
+
+
+def test_without_connections_it_ends_at_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER_S", 30.0)
+    server.stop()
+    assert ended_within(server, 5)
+
+
+def test_requests_that_run_are_answered(server: Server, endpoints: Endpoints) -> None:
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(Connection(server.endpoint)) for _ in range(4)]
+        for connection in connections:
+            connection.get("/slow")
+        until(lambda: len(endpoints.arrived) == 4)
+        server.stop()
+        until(lambda: is_draining(server))
+        endpoints.go_on()
+        for connection in connections:
+            answer = connection.answer()
+            assert (answer.status, answer.text) == (200, "slow")
+            assert answer.headers["Connection"] == "close"
+            assert connection.is_at_its_end()
+    assert ended_within(server, 5)
+
+
+def test_requests_that_wait_for_a_thread_are_answered(make_server: MakeServer, endpoints: Endpoints) -> None:
+    server = make_server(threads=2)
+    server.start()
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(Connection(server.endpoint)) for _ in range(12)]
+        for connection in connections:
+            connection.get("/slow")
+        until(lambda: len(server._server.task_dispatcher.queue) == 10)
+        assert len(endpoints.arrived) == 2
+        server.stop()
+        until(lambda: is_draining(server))
+        endpoints.go_on()
+        assert [connection.answer().text for connection in connections] == ["slow"] * 12
+    assert ended_within(server, 5)
+
+
+def test_a_request_that_is_half_received_is_answered(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER_S", 0.05)
+    requests = [post(b"text=" + b"x" * 100), b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"]
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(Connection(server.endpoint)) for _ in requests]
+        for connection, request in zip(connections, requests, strict=True):
+            connection.send(request[: len(request) // 2])
+        until(lambda: sum(c.request is not None for c in list(server._server.active_channels.values())) == 2)
+        server.stop()
+        assert not ended_within(server, 0.2)
+        for connection, request in zip(connections, requests, strict=True):
+            connection.send(request[len(request) // 2 :])
+        assert [connection.answer().text for connection in connections] == ["100", "fast"]
+    assert ended_within(server, 5)
+
+
+def test_connections_that_nobody_has_accepted_yet_are_answered(make_server: MakeServer) -> None:
+    server = make_server()
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(Connection(server.endpoint)) for _ in range(200)]
+        for connection in connections:
+            connection.get("/", "Connection: close")
+        server.stop()
+        server.start()
+        assert [connection.answer().text for connection in connections] == ["fast"] * 200
+    assert ended_within(server, 5)
+
+
+def test_a_kept_connection_without_a_request_is_closed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER_S", 0.05)
+    with Connection(server.endpoint) as used, Connection(server.endpoint) as unused:
+        used.get("/")
+        assert used.answer().text == "fast"
+        until(lambda: len(server._server.active_channels) == 2)
+        server.stop()
+        assert ended_within(server, 5)
+        assert used.is_at_its_end()
+        assert unused.is_at_its_end()
+
+
+def test_a_request_on_a_kept_connection_that_was_on_its_way_is_answered(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LINGER_S", 30.0)
+    with Connection(server.endpoint) as connection:
+        connection.get("/")
+        assert "Connection" not in connection.answer().headers
+        server.stop()
+        until(lambda: is_draining(server))
+        connection.get("/")
+        answer = connection.answer()
+        assert (answer.text, answer.headers["Connection"]) == ("fast", "close")
+        assert connection.is_at_its_end()
+    assert ended_within(server, 5)
+
+
+def test_nobody_can_connect_any_more(server: Server, endpoints: Endpoints) -> None:
+    with Connection(server.endpoint) as connection:
+        connection.get("/slow")
+        until(lambda: len(endpoints.arrived) == 1)
+        server.stop()
+        until(lambda: is_draining(server))
+        with pytest.raises(ConnectionRefusedError):
+            Connection(server.endpoint)
+        endpoints.go_on()
+        assert connection.answer().text == "slow"
+
+
+def test_a_request_that_never_ends_does_not_hold_the_end_for_ever(
+    server: Server, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DRAIN_S", 0.3)
+    with Connection(server.endpoint) as connection:
+        connection.get("/slow")
+        until(lambda: len(endpoints.arrived) == 1)
+        server.stop()
+        assert ended_within(server, 5)
+        assert connection.is_at_its_end()
+
+
+def test_a_request_that_is_never_whole_does_not_hold_the_end_for_ever(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DRAIN_S", 0.3)
+    with Connection(server.endpoint) as connection:
+        connection.send(b"GET / HTTP/1.1\r\n")
+        until(lambda: any(c.request is not None for c in list(server._server.active_channels.values())))
+        server.stop()
+        assert ended_within(server, 5)
+
+
+def test_under_load_every_request_that_began_before_the_end_is_answered(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LINGER_S", 5.0)
+    stopped_at: list[float] = []
+    begun: list[float] = []
+    failed: list[tuple[float, Exception]] = []
+
+    def load() -> None:
+        while True:
+            began = time.monotonic()
+            begun.append(began)
+            try:
+                with Connection(server.endpoint) as connection:
+                    connection.get("/", "Connection: close")
+                    assert connection.answer().text == "fast"
+            except ConnectionRefusedError:
+                return
+            except Exception as error:
+                failed.append((began, error))
+                return
+
+    clients = [threading.Thread(target=load) for _ in range(8)]
+    for client in clients:
+        client.start()
+    until(lambda: len(begun) > 200)
+    stopped_at.append(time.monotonic())
+    server.stop()
+    for client in clients:
+        client.join()
+    assert ended_within(server, 5)
+    assert [error for began, error in failed if began < stopped_at[0]] == []

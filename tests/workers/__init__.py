@@ -1,0 +1,1 @@
+"""A row becomes a conversation with the relay."""

@@ -1,0 +1,340 @@
+"""One mail is delivered: each answer of the relay ends in the state, the charge and the time that it should."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import text
+
+from messaging.outbox.database import Database, transaction
+from messaging.outbox.outbox import Outbox, clock_ms
+from messaging.outbox.records import Mail, Outcome
+from messaging.outbox.states import State
+from tests.fixtures.outboxes import FlakyOutbox
+from tests.fixtures.storage import accept
+from tests.fixtures.transports import ScriptedTransport
+from workers import delivery as module
+from workers.delivery import Delivery
+from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
+from workers.leases import Leases
+from workers.policy import JITTER
+
+SCHEDULE_S = (60.0, 300.0, 900.0)
+
+PROBE_S = 30.0
+
+
+class Worker:
+    """A delivery on a real outbox and a scripted transport."""
+
+    def __init__(self, outbox: Outbox, *script: Exception | None) -> None:
+        self.outbox = outbox
+        self.transport = ScriptedTransport(script)
+        self.leases = Leases(outbox, 120)
+        self.delivery = Delivery(outbox, self.leases, self.transport, SCHEDULE_S, PROBE_S)
+
+    def deliver(self, mail: Mail) -> Mail:
+        """Deliver a mail and return what became of it."""
+        self.delivery.deliver(mail.id)
+        return self.read(mail)
+
+    def deliver_again(self, mail: Mail) -> Mail:
+        """Let the wait of a mail be over, and deliver it."""
+        with transaction(self.outbox._database.recording) as connection:
+            connection.execute(text("UPDATE mails SET due_at = 0 WHERE due_at IS NOT NULL"))
+        assert self.outbox.take_due(10) == ([mail.id], [])
+        return self.deliver(mail)
+
+    def read(self, mail: Mail) -> Mail:
+        found = self.outbox.read(mail.id)
+        assert found is not None
+        return found
+
+
+MakeWorker = Callable[..., Worker]
+
+
+@pytest.fixture
+def outbox(database: Database) -> FlakyOutbox:
+    """With the real clock, which a delivery goes by as well."""
+    return FlakyOutbox(database)
+
+
+@pytest.fixture
+def make_worker(outbox: Outbox) -> Iterator[MakeWorker]:
+    made: list[Worker] = []
+
+    def make(*script: Exception | None) -> Worker:
+        made.append(Worker(outbox, *script))
+        return made[-1]
+
+    yield make
+    for worker in made:
+        worker.transport.go_on()
+
+
+def assert_waits(mail: Mail, wait_s: float) -> None:
+    """The mail is due in so long, give or take the jitter."""
+    assert mail.due_at is not None
+    wait = (mail.due_at - clock_ms()) / 1000
+    assert wait_s * (1 - JITTER) - 5 <= wait <= wait_s * (1 + JITTER)
+
+
+def test_a_mail_that_the_relay_takes_is_sent(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker()
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts, mail.due_at) == (State.SENT, 1, None)
+    (attempt,) = outbox.attempts(mail.id)
+    assert (attempt.number, attempt.outcome, attempt.connect_ms, attempt.transfer_ms) == (1, Outcome.SENT, 12, 34)
+    assert (attempt.code, attempt.reply) == (250, "2.0.0 Ok: queued as 1A2B")
+    assert mail.created_at <= attempt.started_at <= (mail.finished_at or 0)
+
+
+def test_the_relay_gets_the_mail_with_its_envelope(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker()
+    mail = worker.deliver(accept(outbox, "me+tag@example.com"))
+    (composed,) = worker.transport.mails
+    assert (composed.sender, composed.recipient) == ("messaging@localhost", "me+tag@example.com")
+    assert mail.id.encode() in composed.content
+
+
+def test_every_attempt_has_the_same_bytes(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(BusyError("Later", 451))
+    mail = worker.deliver(accept(outbox))
+    assert worker.deliver_again(mail).state == State.SENT
+    first, second = worker.transport.mails
+    assert first == second
+
+
+def test_a_mail_that_the_relay_refuses_is_failed_with_its_words(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(RefusedError("5.1.1 No such user", 550))
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts, mail.due_at, mail.final) == (State.FAILED, 1, None, True)
+    (attempt,) = outbox.attempts(mail.id)
+    assert (attempt.outcome, attempt.code, attempt.reply) == (Outcome.REFUSED, 550, "5.1.1 No such user")
+
+
+@pytest.mark.parametrize("error", [BusyError("4.7.1 Greylisted", 451), DeliveryError("something else", 451)])
+def test_a_mail_that_the_relay_puts_off_is_tried_again_on_schedule(
+    make_worker: MakeWorker, outbox: Outbox, error: DeliveryError
+) -> None:
+    worker = make_worker(error)
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts, mail.finished_at) == (State.RETRYING, 1, None)
+    assert_waits(mail, 60)
+    (attempt,) = outbox.attempts(mail.id)
+    assert (attempt.outcome, attempt.code, attempt.reply) == (Outcome.BUSY, 451, error.reply)
+
+
+def test_a_mail_is_given_up_after_the_last_wait(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(*[BusyError(f"Later {number}", 451) for number in range(5)])
+    mail = worker.deliver(accept(outbox))
+    for wait_s in SCHEDULE_S:
+        assert mail.state == State.RETRYING
+        assert_waits(mail, wait_s)
+        mail = worker.deliver_again(mail)
+    assert (mail.state, mail.attempts, mail.due_at) == (State.FAILED, 4, None)
+    assert [(attempt.number, attempt.reply) for attempt in outbox.attempts(mail.id)] == [
+        (1, "Later 0"),
+        (2, "Later 1"),
+        (3, "Later 2"),
+        (4, "Later 3"),
+    ]
+
+
+def test_what_is_wrong_with_the_relay_is_not_charged_to_the_mail(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(RelayError("5.7.8 Bad credentials", 535))
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts) == (State.RETRYING, 0)
+    assert_waits(mail, PROBE_S)
+    (attempt,) = outbox.attempts(mail.id)
+    assert (attempt.number, attempt.outcome, attempt.code) == (1, Outcome.RELAY, 535)
+
+
+def test_a_mail_waits_for_the_relay_as_long_as_it_takes(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(*[RelayError("Connection refused")] * 30)
+    mail = worker.deliver(accept(outbox))
+    for _ in range(29):
+        mail = worker.deliver_again(mail)
+        assert (mail.state, mail.attempts) == (State.RETRYING, 0)
+    mail = worker.deliver_again(mail)
+    assert (mail.state, mail.attempts) == (State.SENT, 1)
+    assert [attempt.number for attempt in outbox.attempts(mail.id)] == [1] * 31
+
+
+def test_the_seconds_of_a_try_that_failed_are_written_down(make_worker: MakeWorker, outbox: Outbox) -> None:
+    error = BusyError("Later", 451)
+    error.connect_ms, error.transfer_ms = 56, 78
+    mail = make_worker(error).deliver(accept(outbox))
+    (attempt,) = outbox.attempts(mail.id)
+    assert (attempt.connect_ms, attempt.transfer_ms) == (56, 78)
+
+
+def test_a_bug_fails_its_mail_and_no_other(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = make_worker(None, ValueError("the inside"), None)
+    mails = [worker.deliver(accept(outbox)) for _ in range(3)]
+    assert [mail.state for mail in mails] == [State.SENT, State.FAILED, State.SENT]
+    (attempt,) = outbox.attempts(mails[1].id)
+    assert (attempt.outcome, attempt.code, attempt.reply) == (Outcome.OURS, None, "a bug of ours: ValueError")
+    assert "the inside" in caplog.text
+
+
+def test_a_mail_that_cannot_be_composed_is_failed(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker()
+    mail = outbox.accept(sender="messaging@localhost", recipient="no address", subject="A subject", text="")
+    assert worker.deliver(mail).state == State.FAILED
+    assert worker.transport.mails == []
+    assert worker.deliver(accept(outbox)).state == State.SENT
+
+
+def test_an_id_that_comes_twice_is_delivered_once(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker()
+    mail = accept(outbox)
+    for _ in range(3):
+        worker.deliver(mail)
+    assert len(worker.transport.mails) == 1
+
+
+def test_an_id_that_comes_to_two_workers_at_once_is_delivered_once(make_worker: MakeWorker, outbox: Outbox) -> None:
+    workers = [make_worker(), make_worker()]
+    mails = [accept(outbox) for _ in range(20)]
+
+    def deliver_all(worker: Worker) -> None:
+        for mail in mails:
+            worker.deliver(mail)
+
+    threads = [threading.Thread(target=deliver_all, args=(worker,)) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(len(worker.transport.mails) for worker in workers) == 20
+    assert {worker.read(mail).state for worker in workers for mail in mails} == {State.SENT}
+
+
+def test_an_id_that_nobody_knows_is_forgotten(make_worker: MakeWorker) -> None:
+    worker = make_worker()
+    worker.delivery.deliver("0190a000-0000-7000-8000-000000000000")
+    assert worker.transport.mails == []
+
+
+def test_a_mail_is_being_sent_while_the_conversation_lasts(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker()
+    worker.transport.hold_up()
+    mail = accept(outbox)
+    thread = threading.Thread(target=worker.deliver, args=(mail,))
+    thread.start()
+    assert worker.transport.arrived.acquire(timeout=10)
+    assert worker.read(mail).state == State.SENDING
+    assert list(worker.leases._held)
+    worker.transport.go_on()
+    thread.join()
+    assert worker.read(mail).state == State.SENT
+    assert not worker.leases._held
+
+
+def test_a_conversation_that_is_cut_at_the_end_gives_the_mail_back(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker()
+    worker.transport.hold_up()
+    mails = [accept(outbox) for _ in range(3)]
+    threads = [threading.Thread(target=worker.deliver, args=(mail,)) for mail in mails]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert worker.transport.arrived.acquire(timeout=10)
+    worker.delivery.give_back()
+    for thread in threads:
+        thread.join()
+    for mail in mails:
+        after = worker.read(mail)
+        assert (after.state, after.attempts) == (State.QUEUED, 0)
+        assert outbox.attempts(mail.id) == []
+    publish, waiting = outbox.take_due(10)
+    assert (sorted(publish), waiting) == (sorted(mail.id for mail in mails), [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (None, State.SENT),
+        (RefusedError("No", 550), State.FAILED),
+        (BusyError("Later", 451), State.QUEUED),
+        (RelayError("Gone"), State.QUEUED),
+    ],
+)
+def test_what_the_relay_says_at_the_last_moment_counts(
+    make_worker: MakeWorker, outbox: Outbox, answer: Exception | None, state: State
+) -> None:
+    worker = make_worker(answer)
+    worker.delivery.give_back()
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts) == (state, 0 if state is State.QUEUED else 1)
+
+
+def test_a_250_is_not_lost_to_a_database_that_is_away_for_a_moment(
+    make_worker: MakeWorker, outbox: FlakyOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.001)
+    outbox.away_for = 5
+    mail = make_worker().deliver(accept(outbox))
+    assert (mail.state, outbox.tries) == (State.SENT, 6)
+    assert len(outbox.attempts(mail.id)) == 1
+
+
+def test_not_even_to_one_that_is_away_while_the_worker_ends(
+    make_worker: MakeWorker, outbox: FlakyOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.05)
+    worker = make_worker()
+    worker.delivery.give_back()
+    outbox.away_for = 3
+    began = time.monotonic()
+    assert worker.deliver(accept(outbox)).state == State.SENT
+    assert outbox.tries == 4
+    assert time.monotonic() - began >= 3 * 0.05  # it does not try again as fast as it can
+
+
+def test_a_result_that_cannot_be_written_down_is_told_and_the_worker_goes_on(
+    make_worker: MakeWorker, outbox: FlakyOutbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.001)
+    monkeypatch.setattr(module, "_WRITE_DOWN_FOR_S", 0.02)
+    outbox.away_for = 10**9
+    worker = make_worker()
+    mail = worker.deliver(accept(outbox))
+    assert mail.state == State.SENDING
+    assert f"mail {mail.id}: sent is not written down" in caplog.text
+    outbox.away_for = 0
+    assert worker.deliver(accept(outbox)).state == State.SENT
+
+
+def test_a_worker_whose_lease_ended_says_that_its_result_is_not_counted(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, mail = make_worker(BusyError("Later", 451)), accept(outbox)
+    worker.transport.hold_up()
+    thread = threading.Thread(target=worker.deliver, args=(mail,))
+    thread.start()
+    assert worker.transport.arrived.acquire(timeout=10)
+    other = make_worker()
+    assert other.deliver_again(mail).state == State.SENT
+    worker.transport.go_on()
+    thread.join()
+    assert worker.read(mail).state == State.SENT
+    assert f"mail {mail.id}: the lease had ended" in caplog.text
+
+
+def test_no_address_and_no_word_of_a_mail_is_logged(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    worker = make_worker(None, BusyError("Later"), RefusedError("No"), RelayError("Gone"), ValueError("Oops"))
+    for _ in range(5):
+        worker.deliver(accept(outbox, "michael@example.com"))
+    assert "m***@example.com" in caplog.text
+    for secret in ("michael", "A subject", "A text."):
+        assert secret not in caplog.text

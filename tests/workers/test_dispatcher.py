@@ -1,0 +1,258 @@
+"""Whatever is due is published, in order, and neither a broker nor a database that is away loses any of it."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from messaging.outbox.errors import OutboxUnavailableError
+from messaging.outbox.outbox import PUBLISH_WITHIN_MS, PUBLISHED_FOR_MS, Outbox
+from tests.fixtures.brokers import RememberingBroker
+from tests.fixtures.clock import Clock
+from tests.fixtures.storage import accept
+from tests.fixtures.threads import all_at_once
+from tests.fixtures.waiting import until
+from workers import dispatcher as module
+from workers.dispatcher import REPUBLISH_BELOW, Dispatcher
+
+WITHIN_S = PUBLISH_WITHIN_MS / 1000
+LATER_S = PUBLISHED_FOR_MS / 1000
+
+
+@pytest.fixture
+def broker() -> RememberingBroker:
+    return RememberingBroker()
+
+
+@pytest.fixture
+def dispatcher(outbox: Outbox, broker: RememberingBroker) -> Dispatcher:
+    return Dispatcher(outbox, broker)
+
+
+@pytest.fixture
+def due(outbox: Outbox, clock: Clock) -> list[str]:
+    """The ids of five mails that are due, the longest due first."""
+    ids = []
+    for _ in range(5):
+        ids.append(accept(outbox).id)
+        clock.pass_s(1)
+    clock.pass_s(WITHIN_S)
+    return ids
+
+
+@contextmanager
+def running(dispatcher: Dispatcher) -> Iterator[None]:
+    """Run the dispatcher during the block."""
+    stop = threading.Event()
+    thread = threading.Thread(target=dispatcher.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_what_is_due_is_published_in_its_order(
+    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str]
+) -> None:
+    assert dispatcher.step() == 5
+    assert broker.ids == due
+    assert [message.args for message in broker.messages()] == [(mail_id,) for mail_id in due]
+
+
+def test_what_is_not_due_is_not_published(dispatcher: Dispatcher, broker: RememberingBroker, outbox: Outbox) -> None:
+    accept(outbox)
+    assert dispatcher.step() == 0
+    assert broker.ids == []
+
+
+def test_what_was_published_is_left_alone_for_a_while(
+    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], clock: Clock
+) -> None:
+    dispatcher.step()
+    clock.pass_s(LATER_S - 0.001)
+    assert dispatcher.step() == 0
+    assert broker.ids == due
+
+
+def test_what_a_broker_lost_is_published_again(
+    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], clock: Clock
+) -> None:
+    dispatcher.step()
+    clock.pass_s(LATER_S)
+    assert dispatcher.step() == 5
+    assert sorted(broker.ids) == sorted(due * 2)
+
+
+def test_a_backlog_does_not_multiply_itself(
+    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], outbox: Outbox, clock: Clock
+) -> None:
+    dispatcher.step()
+    broker.pretended_depth = REPUBLISH_BELOW
+    for _ in range(5):
+        clock.pass_s(LATER_S)
+        assert dispatcher.step() == 5
+        assert dispatcher.step() == 0
+    assert broker.ids == due
+    # What is new does not have to wait for the backlog.
+    fresh = accept(outbox).id
+    clock.pass_s(WITHIN_S)
+    dispatcher.step()
+    assert broker.ids == [*due, fresh]
+    broker.pretended_depth = REPUBLISH_BELOW - 1
+    clock.pass_s(LATER_S)
+    dispatcher.step()
+    assert sorted(broker.ids) == sorted([*due, fresh] * 2)
+
+
+def test_what_the_broker_does_not_take_is_due_again_soon(
+    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], clock: Clock
+) -> None:
+    broker.script = [None, None, ConnectionResetError("gone")]
+    with pytest.raises(ConnectionResetError):
+        dispatcher.step()
+    assert broker.ids == due[:2]
+    assert dispatcher.step() == 0
+    clock.pass_s(WITHIN_S)
+    assert dispatcher.step() == 3
+    assert sorted(broker.ids) == sorted(due)
+
+
+def test_a_broker_that_cannot_say_how_much_it_has_loses_nothing(
+    dispatcher: Dispatcher,
+    broker: RememberingBroker,
+    due: list[str],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def depth() -> int:
+        raise ConnectionResetError("gone")
+
+    dispatcher.step()
+    clock.pass_s(LATER_S)
+    with monkeypatch.context() as patch:
+        patch.setattr(broker, "depth", depth)
+        with pytest.raises(ConnectionResetError):
+            dispatcher.step()
+    clock.pass_s(WITHIN_S)
+    assert dispatcher.step() == 5
+    assert sorted(broker.ids) == sorted(due * 2)
+
+
+def test_several_dispatchers_publish_each_mail_once(outbox: Outbox, broker: RememberingBroker, due: list[str]) -> None:
+    all_at_once(lambda _: Dispatcher(outbox, broker).step(), range(6))
+    assert sorted(broker.ids) == sorted(due)
+
+
+def test_a_full_batch_is_followed_by_the_next_at_once(
+    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(module, "PERIOD_S", 1000.0)
+    with running(dispatcher):
+        until(lambda: broker.ids == due)
+
+
+def test_it_ends_at_once(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PERIOD_S", 1000.0)
+    with running(dispatcher):
+        pass
+
+
+def test_it_survives_a_broker_that_goes_away_and_comes_back(
+    dispatcher: Dispatcher,
+    broker: RememberingBroker,
+    due: list[str],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(module, "PERIOD_S", 0.001)
+    caplog.set_level(logging.INFO, module.__name__)
+    broker.down = ConnectionRefusedError("nobody listens")
+    with running(dispatcher):
+        for _ in range(3):
+            assert broker.arrived.acquire(timeout=10)
+            clock.pass_s(WITHIN_S)
+        broker.down = None
+        clock.pass_s(WITHIN_S)
+        until(lambda: set(broker.ids) == set(due))
+        until(lambda: len(caplog.records) == 2)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "ConnectionRefusedError" in caplog.messages[0]
+
+
+def test_it_does_not_say_that_a_broker_is_back_while_there_is_nothing_to_publish(
+    dispatcher: Dispatcher,
+    broker: RememberingBroker,
+    due: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(module, "PERIOD_S", 0.001)
+    caplog.set_level(logging.INFO, module.__name__)
+    broker.down = ConnectionRefusedError("nobody listens")
+    looked = threading.Semaphore(0)
+    step = dispatcher.step
+
+    def remembered_step() -> int:
+        looked.release()
+        return step()
+
+    monkeypatch.setattr(dispatcher, "step", remembered_step)
+    with running(dispatcher):
+        for _ in range(4):
+            assert looked.acquire(timeout=10)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_it_survives_a_database_that_goes_away_and_comes_back(
+    dispatcher: Dispatcher,
+    broker: RememberingBroker,
+    due: list[str],
+    outbox: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(module, "PERIOD_S", 0.001)
+    caplog.set_level(logging.INFO, module.__name__)
+    asked = threading.Semaphore(0)
+
+    def take_due(_most: int) -> tuple[list[str], list[str]]:
+        asked.release()
+        raise OutboxUnavailableError("unable to open database file")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "take_due", take_due)
+        with running(dispatcher):
+            for _ in range(3):
+                assert asked.acquire(timeout=10)
+            patch.undo()
+            until(lambda: broker.ids == due)
+            until(lambda: len(caplog.records) == 2)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+def test_ids_of_a_confirm_that_could_not_be_noted_are_published_again_and_not_lost(
+    dispatcher: Dispatcher,
+    broker: RememberingBroker,
+    due: list[str],
+    outbox: Outbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    database_path: Path,
+) -> None:
+    def mark_published(_ids: object) -> None:
+        raise OutboxUnavailableError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "mark_published", mark_published)
+        with pytest.raises(OutboxUnavailableError):
+            dispatcher.step()
+    assert broker.ids == due
+    clock.pass_s(WITHIN_S)
+    assert dispatcher.step() == 5

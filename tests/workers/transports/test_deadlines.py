@@ -1,0 +1,147 @@
+"""A conversation that lasts too long is cut, however slowly it goes on."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fixtures.waiting import until
+from workers.transports.deadlines import Deadlines
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """The two ends of a connection: ours, and the peer's."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname(), timeout=20)
+        theirs, _ = listener.accept()
+        with ours, theirs:
+            yield ours, theirs
+
+
+@pytest.fixture
+def deadlines() -> Deadlines:
+    return Deadlines()
+
+
+def test_a_silent_peer_is_cut_on_time(deadlines: Deadlines, ends: tuple[socket.socket, socket.socket]) -> None:
+    began = time.monotonic()
+    with deadlines.limit(ends[0], 0.1):
+        assert ends[0].recv(1) == b""
+    assert 0.1 <= time.monotonic() - began < 5
+
+
+def test_a_peer_that_sends_a_byte_now_and_then_is_cut_on_time(
+    deadlines: Deadlines, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = ends
+    ours.settimeout(1.0)  # never reached: there always is another byte
+    done = threading.Event()
+
+    def dribble() -> None:
+        try:
+            while not done.wait(0.01):
+                theirs.send(b"2")
+        except OSError:
+            pass
+
+    thread = threading.Thread(target=dribble)
+    thread.start()
+    began = time.monotonic()
+    received = 0
+    # Bytes that come after the cut are answered with a reset, which may be what we hear of first.
+    with deadlines.limit(ours, 0.3), contextlib.suppress(ConnectionResetError):
+        while ours.recv(1):
+            received += 1
+    done.set()
+    thread.join()
+    assert received > 1
+    assert 0.3 <= time.monotonic() - began < 5
+
+
+def test_a_conversation_in_time_is_not_cut(deadlines: Deadlines, ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    with deadlines.limit(ours, 0.02):
+        theirs.send(b"a")
+        assert ours.recv(1) == b"a"
+    # Another limit, which ends after the first would have, so that the first has had its chance.
+    with deadlines.limit(theirs, 0.05):
+        assert theirs.recv(1) == b""
+    assert not deadlines._open
+
+
+def test_each_conversation_has_its_own_time(deadlines: Deadlines) -> None:
+    pairs = [socket.socketpair() for _ in range(3)]
+    cut_at: dict[int, float] = {}
+    limits_s = (0.3, 0.1, 0.2)
+    began = time.monotonic()
+
+    def wait(number: int) -> None:
+        with deadlines.limit(pairs[number][0], limits_s[number]):
+            pairs[number][0].recv(1)
+        cut_at[number] = time.monotonic() - began
+
+    threads = [threading.Thread(target=wait, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(cut_at, key=lambda number: cut_at[number]) == [1, 2, 0]
+    assert all(cut_at[number] >= limits_s[number] for number in range(3))
+    for ours, theirs in pairs:
+        ours.close()
+        theirs.close()
+
+
+def test_all_can_be_cut_at_once(deadlines: Deadlines) -> None:
+    pairs = [socket.socketpair() for _ in range(5)]
+    ended: list[bytes] = []
+
+    def wait(ours: socket.socket) -> None:
+        with deadlines.limit(ours, 600):
+            ended.append(ours.recv(1))
+
+    threads = [threading.Thread(target=wait, args=(ours,)) for ours, _ in pairs]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(deadlines._open) == 5)
+    deadlines.cut_all()
+    for thread in threads:
+        thread.join(20)
+    assert ended == [b""] * 5
+    for ours, theirs in pairs:
+        ours.close()
+        theirs.close()
+
+
+def test_after_all_was_cut_what_begins_is_cut_at_once(
+    deadlines: Deadlines, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    # A thread that was still connecting when the process began to end.
+    deadlines.cut_all()
+    with deadlines.limit(ends[0], 600):
+        assert ends[0].recv(1) == b""
+
+
+def test_what_is_closed_already_can_be_cut(deadlines: Deadlines, ends: tuple[socket.socket, socket.socket]) -> None:
+    with deadlines.limit(ends[0], 600):
+        ends[0].close()
+        ends[1].close()
+        deadlines.cut_all()
+
+
+def test_the_connection_is_cut_and_not_another_one_of_its_number(deadlines: Deadlines) -> None:
+    first, first_peer = socket.socketpair()
+    number = first.fileno()
+    with deadlines.limit(first, 600):
+        first.close()
+        second, second_peer = socket.socketpair()
+        assert number in (second.fileno(), second_peer.fileno())
+        deadlines.cut_all()
+        second.send(b"a")
+        assert second_peer.recv(1) == b"a"
+    for end in (first_peer, second, second_peer):
+        end.close()
