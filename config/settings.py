@@ -108,6 +108,12 @@ class Settings:
     hold_probe_s: float = _row(
         "HOLD_PROBE", values.positive_duration, "1m", "wait between tries of a relay that is away or refuses us"
     )
+    poison_limit: int = _row(
+        "POISON_LIMIT", values.integer(3, 1000), "5", "a mail has `failed` when so many workers died sending it"
+    )
+    retention_s: float | None = _row(
+        "RETENTION", values.optional_duration, "30d", "finished mails are kept for this long; `off` keeps them"
+    )
     repeat_window_s: float = _row(
         "REPEAT_WINDOW", values.duration, "10s", "an identical GET in it is answered with the first mail's id"
     )

@@ -104,6 +104,16 @@ def positive_duration(value: str) -> float:
     return seconds
 
 
+def optional_duration(value: str) -> float | None:
+    """A duration above zero, in seconds; `off` as none."""
+    if value.lower() == "off":
+        return None
+    try:
+        return positive_duration(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or off") from None
+
+
 def durations(value: str) -> tuple[float, ...]:
     """A comma-separated list of durations above zero, in seconds."""
     try:

@@ -8,8 +8,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from config.errors import MessagingError
+from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
-from messaging.outbox.outbox import clock_ms
 from messaging.outbox.schema import keys
 
 #: Lets people and secret scanners recognise a key.

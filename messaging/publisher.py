@@ -6,8 +6,9 @@ import threading
 from typing import Final, Protocol
 
 from config.broker import MailBroker, message_for
+from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxUnavailableError
-from messaging.outbox.outbox import Outbox
+from messaging.outbox.relay_hold import RelayHold
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -27,16 +28,18 @@ class Publisher(Protocol):
 class BrokerPublisher:
     """Publishes from a thread of its own and notes in the outbox what the broker confirmed.
 
-    What it cannot publish is not lost: it stays due.
+    What it cannot publish is not lost: it stays due. While the relay is held it publishes nothing.
 
     Args:
         broker: where ids go.
-        outbox: where it is noted that they went.
+        due: where it is noted that they went.
+        hold: says whether the relay is held.
     """
 
-    def __init__(self, broker: MailBroker, outbox: Outbox) -> None:
+    def __init__(self, broker: MailBroker, due: DueMails, hold: RelayHold) -> None:
         self._broker = broker
-        self._outbox = outbox
+        self._due = due
+        self._hold = hold
         self._waiting: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._down = False
@@ -73,18 +76,22 @@ class BrokerPublisher:
                 return
 
     def _publish(self, batch: list[str]) -> None:
-        published = []
+        published: list[str] = []
         try:
+            if self._hold.read():
+                return
             for mail_id in batch:
                 self._broker.enqueue(message_for(mail_id))
                 published.append(mail_id)
             self._say(down=False, reason="")
+        except OutboxUnavailableError as error:
+            _LOG.warning("%d mails are not published now, they stay due: %s", len(batch), error)
         except Exception as error:
             # pika lets errors of the resolver, the socket and its own through; all mean the same to us.
             self._say(down=True, reason=type(error).__name__)
         try:
             if published:
-                self._outbox.mark_published(published)
+                self._due.mark_published(published)
         except OutboxUnavailableError as error:
             _LOG.warning("%d mails were published but not noted as such: %s", len(published), error)
 

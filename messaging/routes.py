@@ -8,16 +8,17 @@ from messaging.endpoints.health import Check, Readiness, healthz
 from messaging.endpoints.notify import Notify
 from messaging.gate import Gate
 from messaging.outbox.outbox import Outbox
+from messaging.outlook import Outlook
 from messaging.router import Router
 from messaging.sending import Sending
 from messaging.talktome import TalktomeLog
 
 
-def public_router(gate: Gate, sending: Sending, outbox: Outbox, talktome: TalktomeLog) -> Router:
+def public_router(gate: Gate, sending: Sending, outbox: Outbox, outlook: Outlook, talktome: TalktomeLog) -> Router:
     """The side that clients see."""
-    action = Action(gate, sending, talktome)
-    emails = Emails(gate, sending, outbox)
-    notify = Notify(gate, sending, outbox)
+    action = Action(gate, sending, outlook, talktome)
+    emails = Emails(gate, sending, outbox, outlook)
+    notify = Notify(gate, sending, outbox, outlook)
     actions = {"GET": action.get, "POST": action.post, "HEAD": action.head}
     return Router(
         {

@@ -8,20 +8,25 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from config.broker import check_reachable, make_broker
+from config.broker import make_broker
 from config.errors import SettingError
 from config.logs import configure_logging
+from config.rabbit_broker import check_reachable
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
-from messaging.endpoints.health import Check
+from messaging.endpoints.health import Check, check_hold, check_workers
 from messaging.gate import Gate
 from messaging.intake import Intake
 from messaging.keys import Keys
 from messaging.outbox.database import Database
+from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxError
+from messaging.outbox.heartbeats import Heartbeats
 from messaging.outbox.outbox import Outbox
-from messaging.publisher import BrokerPublisher
+from messaging.outbox.relay_hold import RelayHold
+from messaging.outlook import Outlook
+from messaging.publisher import BrokerPublisher, Publisher
 from messaging.routes import internal_router, public_router
 from messaging.sending import Greeting, Sending
 from messaging.server import ListenError, Server
@@ -55,13 +60,14 @@ def serve(settings: Settings) -> None:
     embedded: EmbeddedWorker | None = None
     if settings.broker_url.embedded:
         parts = assemble_worker(settings, database, [])
-        outbox, broker = parts.outbox, parts.broker
+        broker = parts.broker
         embedded = EmbeddedWorker(parts, settings.worker_threads)
     else:
-        outbox, broker = Outbox(database), make_broker(settings.broker_url, [])
-    publisher = BrokerPublisher(broker, outbox)
+        broker = make_broker(settings.broker_url, [])
+    hold = RelayHold(database, settings.hold_probe_s)
+    publisher = BrokerPublisher(broker, DueMails(database, settings.poison_limit), hold)
     try:
-        public, internal = _make_servers(settings, outbox, Keys(database), publisher, talktome)
+        public, internal = _make_servers(settings, database, publisher, hold, talktome)
     except ListenError as error:
         exit_with(error)
 
@@ -90,23 +96,27 @@ def serve(settings: Settings) -> None:
 
 
 def _make_servers(
-    settings: Settings, outbox: Outbox, keys: Keys, publisher: BrokerPublisher, talktome: TalktomeLog
+    settings: Settings, database: Database, publisher: Publisher, hold: RelayHold, talktome: TalktomeLog
 ) -> tuple[Server, Server]:
     """The public and the internal side.
 
     Raises:
         ListenError: if one of them cannot be listened on.
     """
-    gate = Gate(keys, open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
+    outbox, heartbeats = Outbox(database), Heartbeats(database)
+    gate = Gate(Keys(database), open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
     intake = Intake(outbox, publisher, settings.mail_from)
     sending = Sending(gate, intake, Greeting(settings.greeting_subject, settings.greeting_text))
     checks: dict[str, Check] = {
         "database": outbox.check,
-        "broker": partial(check_reachable, settings.broker_url),
         "talktome log": talktome.check,
+        "workers": partial(check_workers, heartbeats),
+        "relay": partial(check_hold, hold),
     }
+    if not settings.broker_url.embedded:
+        checks["broker"] = partial(check_reachable, settings.broker_url)
     limit = settings.max_body_bytes
-    public = Application(public_router(gate, sending, outbox, talktome), limit)
+    public = Application(public_router(gate, sending, outbox, Outlook(hold, heartbeats), talktome), limit)
     internal = Application(internal_router(checks), limit)
     return (
         Server(public, settings.listen, settings.web_threads, limit),

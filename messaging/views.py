@@ -1,49 +1,57 @@
 """How a mail is shown: as a JSON document and as one line of text."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from messaging.addresses import mask
 from messaging.outbox.records import Attempt, Mail
+from messaging.timestamps import optional_timestamp, timestamp
 
 
 def status_url(mail: Mail) -> str:
     return f"/v1/emails/{mail.id}"
 
 
-def accepted_document(mail: Mail) -> dict[str, Any]:
+def accepted_document(mail: Mail, remark: str) -> dict[str, Any]:
+    """What the sender of a mail is told.
+
+    Args:
+        mail: as it was accepted.
+        remark: what stands between it and its being sent; empty if nothing does.
+    """
     return {
         "id": mail.id,
         "state": mail.state,
         "to": mail.recipient,
         "created_at": timestamp(mail.created_at),
         "status_url": status_url(mail),
+        **({"remark": remark} if remark else {}),
     }
 
 
-def accepted_line(mail: Mail) -> str:
-    return f"accepted for {mail.recipient}, status: {status_url(mail)}"
+def accepted_line(mail: Mail, remark: str) -> str:
+    return f"accepted for {mail.recipient}, status: {status_url(mail)}{_aside(remark)}"
 
 
-def public_document(mail: Mail) -> dict[str, Any]:
-    """What a stranger who knows the id may see: the state and the times."""
+def public_document(mail: Mail, remark: str) -> dict[str, Any]:
+    """What a stranger who knows the id may see: the state, the times, and why it waits."""
     return {
         "id": mail.id,
         "state": mail.state,
         "final": mail.final,
         "to": mask(mail.recipient),
         "created_at": timestamp(mail.created_at),
-        "due_at": _optional_timestamp(mail.due_at),
-        "finished_at": _optional_timestamp(mail.finished_at),
+        "due_at": optional_timestamp(mail.due_at),
+        "finished_at": optional_timestamp(mail.finished_at),
         "status_url": status_url(mail),
+        **({"remark": remark} if remark and not mail.final else {}),
     }
 
 
-def full_document(mail: Mail, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def full_document(mail: Mail, attempts: Sequence[Attempt], remark: str) -> dict[str, Any]:
     """What a caller with a key may see."""
     return {
-        **public_document(mail),
+        **public_document(mail, remark),
         "to": mail.recipient,
         "from": mail.sender,
         "subject": mail.subject,
@@ -51,7 +59,7 @@ def full_document(mail: Mail, attempts: Sequence[Attempt]) -> dict[str, Any]:
     }
 
 
-def status_line(mail: Mail, attempts: Sequence[Attempt] = ()) -> str:
+def status_line(mail: Mail, attempts: Sequence[Attempt] = (), remark: str = "") -> str:
     """The state, since when or until when, and the relay's last words where the caller may see them."""
     words = [mail.state.value]
     if mail.finished_at is not None:
@@ -62,7 +70,7 @@ def status_line(mail: Mail, attempts: Sequence[Attempt] = ()) -> str:
     if attempts:
         last = attempts[-1]
         line += f", attempt {last.number}: {f'{last.code} ' if last.code else ''}{last.reply}"
-    return line
+    return line if mail.final else line + _aside(remark)
 
 
 def _attempt_document(attempt: Attempt) -> dict[str, Any]:
@@ -77,11 +85,5 @@ def _attempt_document(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def timestamp(milliseconds: int) -> str:
-    """A time of the outbox as RFC 3339 in UTC."""
-    time = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _optional_timestamp(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else timestamp(milliseconds)
+def _aside(remark: str) -> str:
+    return f" ({remark})" if remark else ""

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from config.broker import MailBroker, make_broker
 from config.relay import Maildir, Relay
 from config.settings import Settings
+from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database
-from messaging.outbox.outbox import Outbox
+from messaging.outbox.due import DueMails
+from messaging.outbox.heartbeats import Heartbeats
+from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.retention import Retention
 from workers.actor import declare_actor
 from workers.delivery import Delivery
 from workers.dispatcher import Dispatcher
@@ -22,8 +26,8 @@ from workers.transports.transport import Transport
 class WorkerParts:
     """What a process with workers in it needs to hold on to."""
 
-    outbox: Outbox
     broker: MailBroker
+    due: DueMails
     dispatcher: Dispatcher
 
 
@@ -35,14 +39,17 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
         database: where the outbox is.
         forks: functions that Dramatiq's master runs beside its workers.
     """
-    outbox = Outbox(database)
-    leases = Leases(outbox, settings.lease_s)
-    delivery = Delivery(
-        outbox, leases, make_transport(settings.relay), settings.retry_schedule_s, settings.hold_probe_s
-    )
-    broker = make_broker(settings.broker_url, [Lifecycle(leases, delivery, forks)])
+    claims = Claims(database, settings.lease_s)
+    due = DueMails(database, settings.poison_limit)
+    hold = RelayHold(database, settings.hold_probe_s)
+    leases = Leases(claims)
+    transport = make_transport(settings.relay)
+    delivery = Delivery(claims, leases, hold, transport, settings.retry_schedule_s)
+    lifecycle = Lifecycle(delivery, leases, Heartbeats(database), transport, settings.lease_s, forks)
+    broker = make_broker(settings.broker_url, [lifecycle])
     declare_actor(broker, delivery)
-    return WorkerParts(outbox, broker, Dispatcher(outbox, broker))
+    retention = Retention(database, settings.retention_s) if settings.retention_s else None
+    return WorkerParts(broker, due, Dispatcher(due, hold, broker, retention))
 
 
 def make_transport(relay: Relay) -> Transport:

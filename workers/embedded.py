@@ -33,7 +33,7 @@ class EmbeddedWorker:
 
     def start(self) -> None:
         # A broker in memory begins empty: what was published to the one before it is published again.
-        self._parts.outbox.forget_published()
+        self._parts.due.forget_published()
         self._worker.start()
         self._dispatching.start()
 

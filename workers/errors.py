@@ -4,7 +4,7 @@ from config.errors import MessagingError
 
 
 class DeliveryError(MessagingError):
-    """Base of what a transport raises; one that fits no other type is a `BusyError`: unsure means temporary."""
+    """Base of what a transport raises."""
 
     def __init__(self, reply: str, code: int | None = None) -> None:
         super().__init__(f"{code} {reply}" if code else reply)
@@ -12,6 +12,8 @@ class DeliveryError(MessagingError):
         self.reply = reply
         #: The relay's code; none where it did not answer.
         self.code = code
+        #: Whether the connection ended and the relay does not have the mail: another connection may do.
+        self.gone = False
         #: Milliseconds until the relay was ready for a mail, and from then on.
         self.connect_ms = 0
         self.transfer_ms = 0
@@ -22,7 +24,12 @@ class RefusedError(DeliveryError):
 
 
 class BusyError(DeliveryError):
-    """Raised when the relay asks to be tried again, or when it may have taken the mail without saying so."""
+    """Raised when this mail is to be tried again; also when it is unsure whose fault it is, or what became of it."""
+
+    def __init__(self, reply: str, code: int | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(reply, code)
+        #: When the relay asked to be tried again, in seconds; none where it did not say.
+        self.retry_after_s = retry_after_s
 
 
 class RelayError(DeliveryError):

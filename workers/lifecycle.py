@@ -1,14 +1,22 @@
 """What happens to a worker's mails when its process starts and ends: Dramatiq's middleware for both."""
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from dramatiq import Middleware
+from dramatiq import Middleware, Worker
 from dramatiq.broker import Broker
 
+from messaging.outbox.clock import clock_ms
+from messaging.outbox.errors import OutboxUnavailableError
+from messaging.outbox.heartbeats import Heartbeats
 from workers.delivery import Delivery
 from workers.leases import Leases
+from workers.pulse import Pulse
+from workers.transports.transport import Transport
+
+_LOG: Final = logging.getLogger(__name__)
 
 #: How long a stopping worker lets its conversations go on before it cuts them, in seconds; within the 15 s that all
 #: of the stop may take.
@@ -16,18 +24,33 @@ GRACE_S: Final = 10.0
 
 
 class Lifecycle(Middleware):
-    """Renews leases while the worker runs, and gives its mails back when it has to end.
+    """Keeps a worker's pulse while it runs, and gives its mails back when it has to end.
 
     Args:
-        leases: started and stopped with the worker.
         delivery: told when the grace is over.
+        leases: renewed at every beat.
+        heartbeats: where this worker says that it lives.
+        transport: tidied at every beat, closed at the end.
+        lease_s: how long a lease lasts.
         forks: functions that Dramatiq's master runs in processes of their own, beside its workers.
     """
 
-    def __init__(self, leases: Leases, delivery: Delivery, forks: list[Callable[[], int]]) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        leases: Leases,
+        heartbeats: Heartbeats,
+        transport: Transport,
+        lease_s: float,
+        forks: list[Callable[[], int]],
+    ) -> None:
         self._leases = leases
-        self._delivery = delivery
+        self._heartbeats = heartbeats
+        self._transport = transport
         self._forks = forks
+        self._started_at = 0
+        self._worker: Worker | None = None
+        self._pulse = Pulse([leases.renew, self._beat, transport.tidy, self._replace_dead_threads], lease_s)
         self._grace = threading.Timer(GRACE_S, delivery.give_back)
         self._grace.daemon = True
 
@@ -35,12 +58,34 @@ class Lifecycle(Middleware):
     def forks(self) -> list[Callable[[], int]]:
         return self._forks
 
-    def after_worker_boot(self, _broker: Broker, _worker: Any) -> None:
-        self._leases.start()
+    def after_worker_boot(self, _broker: Broker, worker: Worker) -> None:
+        self._worker = worker
+        self._started_at = clock_ms()
+        self._pulse.start()
 
     def before_worker_shutdown(self, _broker: Broker, _worker: Any) -> None:
+        self._worker = None
         self._grace.start()
 
     def after_worker_shutdown(self, _broker: Broker, _worker: Any) -> None:
         self._grace.cancel()
-        self._leases.stop()
+        self._pulse.stop()
+        self._transport.close()
+        try:
+            self._heartbeats.end(self._started_at)
+        except OutboxUnavailableError as error:
+            _LOG.warning("this worker's end is not written down: %s", error)
+
+    def _beat(self) -> None:
+        self._heartbeats.beat(self._started_at, self._leases.count())
+
+    def _replace_dead_threads(self) -> None:
+        """Start a thread for each that died: Dramatiq goes on without, until none is left and nothing is sent."""
+        worker = self._worker
+        if worker is None:
+            return
+        for thread in [thread for thread in worker.workers if not thread.is_alive()]:
+            _LOG.error("a worker thread died; another takes its place")
+            worker.workers.remove(thread)
+            # There is no public way; a test holds this one.
+            worker._add_worker()  # noqa: SLF001

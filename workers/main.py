@@ -10,7 +10,9 @@ from config.start import USED_WRONGLY, exit_with, settings_or_exit
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxError
 from workers.assembly import assemble_worker
+from workers.parent import die_with_parent
 
+die_with_parent()
 settings = settings_or_exit()
 if settings.broker_url.embedded:
     exit_with(

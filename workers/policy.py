@@ -1,6 +1,7 @@
 """The retry policy, pure: whose fault an answer of the relay is, and when a mail is tried again."""
 
 import random
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
@@ -10,12 +11,28 @@ from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
 #: Waits are stretched or shortened by up to this part, so that mails that failed together do not come back together.
 JITTER: Final = 0.2
 
+#: Longest wait that a relay may ask for, in seconds.
+MOST_RETRY_AFTER_S: Final = 86_400.0
+
+#: Codes that are about our login, whenever they come (RFC 4954, section 6; RFC 3207, section 4).
+_LOGIN_CODES: Final = frozenset({454, 530, 534, 535, 538})
+
+#: Enhanced codes (RFC 3463) about what we may send in all: the login again, and Gmail's daily limit, which is permanent
+#: in form only.
+_RELAY_ENHANCED: Final = frozenset({"5.4.5", "5.7.8", "5.7.9", "5.7.14"})
+
+_ENHANCED: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_RETRY_AFTER: Final = re.compile(
+    r"\b(?:try|retry|wait)\b.{0,30}?\b(\d{1,6})\s*(s|sec|min|minute|h|hour|second)s?\b", re.IGNORECASE
+)
+_UNIT_S: Final = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
+
 
 class Stage(StrEnum):
     """How far a conversation got."""
 
-    #: Greeting, EHLO, STARTTLS, AUTH.
-    HELLO = "hello"
+    #: Connecting, greeting, EHLO, STARTTLS, AUTH.
+    HELLO = "the greeting"
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
@@ -24,39 +41,65 @@ class Stage(StrEnum):
 
 
 def judge(stage: Stage, code: int, reply: str) -> DeliveryError:
-    """Turn an answer that is not the hoped-for one into the error that says whose fault it is."""
-    return _fault(stage, code)(reply, code)
+    """Turn an answer that is not the hoped-for one into the error that says whose fault it is.
+
+    Args:
+        stage: what was answered.
+        code: the relay's code.
+        reply: its words, one line, beginning with the enhanced code if it has one.
+    """
+    error = _fault(stage, code, reply)
+    # RFC 5321, section 3.8: 421 may be the answer to anything, and the connection ends with it.
+    error.gone = code == 421
+    return error
 
 
-def _fault(stage: Stage, code: int) -> type[DeliveryError]:
-    # RFC 5321, section 3.8: 421 may come at any time, and is about the connection.
-    if stage is Stage.HELLO or code == 421:
-        return RelayError
-    if 500 <= code <= 599:
-        # What is wrong with the sender is wrong with every mail of ours.
-        return RelayError if stage is Stage.MAIL else RefusedError
-    return BusyError
+def _fault(stage: Stage, code: int, reply: str) -> DeliveryError:
+    match = _ENHANCED.match(reply)
+    enhanced = match[0] if match else ""
+    # All our mails have one sender: an answer to it is an answer to all of them.
+    if stage in (Stage.HELLO, Stage.MAIL) or code in _LOGIN_CODES or enhanced in _RELAY_ENHANCED:
+        return RelayError(reply, code)
+    # Where code and enhanced code contradict each other it is unsure, and unsure means temporary. RFC 5321, section
+    # 4.5.3.1.10: a bare 552 is to be taken as 452.
+    permanent = 500 <= code <= 599 and enhanced[:1] in ("", "5") and (code, enhanced) != (552, "")
+    return RefusedError(reply, code) if permanent else BusyError(reply, code, _asked_for_s(reply))
 
 
 def lost(stage: Stage, reason: str) -> DeliveryError:
-    """Make the error of a connection that ended without an answer."""
-    if stage is Stage.END:
-        return BusyError(f"no answer at {stage}, the relay may have it: {reason}")
-    return RelayError(f"no answer at {stage}: {reason}")
+    """Make the error of a connection that ended, or fell silent, where an answer was due."""
+    error: DeliveryError
+    if stage in (Stage.HELLO, Stage.MAIL):
+        error = RelayError(f"no answer to {stage}: {reason}")
+    else:
+        # From here on it may be this mail that the relay cannot stomach: it is charged, and cannot hold up others.
+        doubt = ", the relay may have it" if stage is Stage.END else ""
+        error = BusyError(f"no answer to {stage}{doubt}: {reason}")
+    error.gone = stage is not Stage.END
+    return error
 
 
-def next_wait_s(schedule_s: Sequence[float], attempts: int) -> float | None:
+def next_wait_s(schedule_s: Sequence[float], attempts: int, asked_for_s: float | None = None) -> float | None:
     """How long a mail waits after its attempts so far; None when it is given up.
 
     Args:
         schedule_s: `RETRY_SCHEDULE`, in seconds.
         attempts: how many were charged to it, at least 1.
+        asked_for_s: when the relay wants to be tried again, in seconds; counts instead of the schedule's wait.
     """
     if attempts > len(schedule_s):
         return None
-    return jittered_s(schedule_s[attempts - 1])
+    if asked_for_s is not None:
+        # Never earlier than it asked for.
+        return asked_for_s * _random(1, 1 + JITTER)
+    return schedule_s[attempts - 1] * _random(1 - JITTER, 1 + JITTER)
 
 
-def jittered_s(wait_s: float) -> float:
+def _asked_for_s(reply: str) -> float | None:
+    match = _RETRY_AFTER.search(reply)
+    return min(int(match[1]) * _UNIT_S[match[2].lower()], MOST_RETRY_AFTER_S) if match else None
+
+
+def _random(low: float, high: float) -> float:
     # Nobody gains by guessing it.
-    return wait_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    return random.uniform(low, high)  # noqa: S311

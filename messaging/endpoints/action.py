@@ -6,7 +6,8 @@ from typing import Any, Final
 from messaging.draft import Draft
 from messaging.errors import BadRequestError
 from messaging.fields import take_texts
-from messaging.gate import Gate
+from messaging.gate import STRANGER, Caller, Gate
+from messaging.outlook import Outlook
 from messaging.replies import Answer, Headers
 from messaging.request import Request
 from messaging.sending import Sending
@@ -28,11 +29,13 @@ class Action:
     Args:
         gate: finds out who is calling.
         sending: sends mails.
+        outlook: says why a mail may have to wait.
         talktome: logs the time.
     """
 
-    def __init__(self, gate: Gate, sending: Sending, talktome: TalktomeLog) -> None:
+    def __init__(self, gate: Gate, sending: Sending, outlook: Outlook, talktome: TalktomeLog) -> None:
         self._gate = gate
+        self._outlook = outlook
         self._sending = sending
         self._talktome = talktome
 
@@ -56,11 +59,11 @@ class Action:
                 raise BadRequestError("nothing to do without sendmail or talktome")
             return _usage()
         # All that can be wrong with the request is found before any of it is done.
-        draft = self._draft(request, parameters) if "sendmail" in parameters else None
-        return self._do(request, draft, talk="talktome" in parameters)
+        caller = self._gate.identify(request, parameters.get("key", "")) if "sendmail" in parameters else STRANGER
+        draft = self._draft(caller, parameters) if "sendmail" in parameters else None
+        return self._do(request, caller, draft, talk="talktome" in parameters)
 
-    def _draft(self, request: Request, parameters: dict[str, str]) -> Draft:
-        caller = self._gate.identify(request, parameters.get("key", ""))
+    def _draft(self, caller: Caller, parameters: dict[str, str]) -> Draft:
         text = parameters.get("text")
         return self._sending.draft(
             caller,
@@ -69,7 +72,7 @@ class Action:
             None if text is None else ("text", text),
         )
 
-    def _do(self, request: Request, draft: Draft | None, *, talk: bool) -> Answer:
+    def _do(self, request: Request, caller: Caller, draft: Draft | None, *, talk: bool) -> Answer:
         lines: list[str] = []
         document: dict[str, Any] = {}
         headers: Headers = []
@@ -80,8 +83,9 @@ class Action:
             document["logged_at"] = time
         if draft:
             mail = self._sending.send(draft, request.id)
-            lines.append(accepted_line(mail))
-            document.update(accepted_document(mail))
+            remark = self._outlook.remark(in_full=caller.known)
+            lines.append(accepted_line(mail, remark))
+            document.update(accepted_document(mail, remark))
             headers.append(("Location", status_url(mail)))
             status = HTTPStatus.ACCEPTED
         return Answer(status, "; ".join(lines), document, headers)

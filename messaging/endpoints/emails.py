@@ -9,6 +9,7 @@ from messaging.gate import Gate
 from messaging.outbox.ids import is_id
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
+from messaging.outlook import Outlook
 from messaging.replies import Answer
 from messaging.request import Request
 from messaging.sending import Sending
@@ -31,9 +32,11 @@ class Emails:
         gate: finds out who is calling.
         sending: sends mails.
         outbox: knows what became of them.
+        outlook: says why one may have to wait.
     """
 
-    def __init__(self, gate: Gate, sending: Sending, outbox: Outbox) -> None:
+    def __init__(self, gate: Gate, sending: Sending, outbox: Outbox, outlook: Outlook) -> None:
+        self._outlook = outlook
         self._gate = gate
         self._sending = sending
         self._outbox = outbox
@@ -49,17 +52,22 @@ class Emails:
             caller, ("to", fields["to"]), fields.get("subject"), None if text is None else ("text", text)
         )
         mail = self._sending.send(draft, request.id)
+        remark = self._outlook.remark(in_full=caller.known)
         return Answer(
-            HTTPStatus.ACCEPTED, accepted_line(mail), accepted_document(mail), [("Location", status_url(mail))]
+            HTTPStatus.ACCEPTED,
+            accepted_line(mail, remark),
+            accepted_document(mail, remark),
+            [("Location", status_url(mail))],
         )
 
     def get(self, request: Request) -> Answer:
         caller = self._gate.identify(request, take_texts(request.query(), ("key",)).get("key", ""))
         mail = find(self._outbox, request.argument)
+        remark = self._outlook.remark(in_full=caller.known)
         if not caller.known:
-            return Answer(HTTPStatus.OK, status_line(mail), public_document(mail))
+            return Answer(HTTPStatus.OK, status_line(mail, remark=remark), public_document(mail, remark))
         attempts = self._outbox.attempts(mail.id)
-        return Answer(HTTPStatus.OK, status_line(mail, attempts), full_document(mail, attempts))
+        return Answer(HTTPStatus.OK, status_line(mail, attempts, remark), full_document(mail, attempts, remark))
 
 
 def find(outbox: Outbox, mail_id: str) -> Mail:

@@ -5,13 +5,23 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
+from config.errors import MessagingError
+from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats
+from messaging.outbox.relay_hold import RelayHold
 from messaging.replies import Answer
 from messaging.request import Request
+from messaging.timestamps import timestamp
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: Raises if a part is down; the text of what it raises is not shown to anybody.
+_OK: Final = "ok"
+
+#: Raises if a part is down; `NotReadyError` has words for the operator.
 Check = Callable[[], None]
+
+
+class NotReadyError(MessagingError):
+    """Raised by a check whose part answers, and is not in order."""
 
 
 def healthz(_request: Request) -> Answer:
@@ -30,23 +40,44 @@ class Readiness:
         self._checks = checks
 
     def get(self, _request: Request) -> Answer:
-        down = [name for name, check in self._checks.items() if not _passes(name, check)]
-        parts = {name: "down" if name in down else "ok" for name in self._checks}
-        if down:
-            # Not an error of a request: a probe wants the list, and `Retry-After` as every 503 has it.
-            return Answer(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"down: {', '.join(down)}",
-                {"status": "down", "parts": parts},
-                [("Retry-After", "5")],
-            )
-        return Answer(HTTPStatus.OK, "ready", {"status": "ready", "parts": parts})
+        parts = {name: _state_of(check) for name, check in self._checks.items()}
+        down = [f"{name} ({state})" for name, state in parts.items() if state != _OK]
+        if not down:
+            return Answer(HTTPStatus.OK, "ready", {"status": "ready", "parts": parts})
+        # Not an error of a request: who probes wants the list.
+        line = f"down: {', '.join(down)}"
+        _LOG.info("not ready: %s", line)
+        document = {"status": "down", "parts": parts}
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, line, document, [("Retry-After", "5")])
 
 
-def _passes(name: str, check: Check) -> bool:
+def _state_of(check: Check) -> str:
     try:
         check()
+    except NotReadyError as error:
+        return str(error)
     except Exception as error:
-        _LOG.info("not ready: %s: %s", name, type(error).__name__)
-        return False
-    return True
+        # Its text may name hosts and accounts; its type says enough for a look into the log.
+        return f"down: {type(error).__name__}"
+    return _OK
+
+
+def check_workers(heartbeats: Heartbeats) -> None:
+    """Find out whether somebody sends.
+
+    Raises:
+        NotReadyError: if no worker has been seen.
+    """
+    if not heartbeats.alive():
+        raise NotReadyError(f"none seen for {GONE_AFTER_MS // 1000} s")
+
+
+def check_hold(hold: RelayHold) -> None:
+    """Find out whether mails may be sent.
+
+    Raises:
+        NotReadyError: if they are held; says since when, and why.
+    """
+    held = hold.read()
+    if held:
+        raise NotReadyError(f"held since {timestamp(held.since)}: {held.reason}")

@@ -11,6 +11,7 @@ from messaging.gate import Gate
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
 from messaging.outbox.states import State
+from messaging.outlook import Outlook
 from messaging.replies import Answer
 from messaging.request import Request
 from messaging.sending import Sending
@@ -37,9 +38,11 @@ class Notify:
         gate: finds out who is calling.
         sending: sends mails.
         outbox: knows what became of them.
+        outlook: says why one may have to wait.
     """
 
-    def __init__(self, gate: Gate, sending: Sending, outbox: Outbox) -> None:
+    def __init__(self, gate: Gate, sending: Sending, outbox: Outbox, outlook: Outlook) -> None:
+        self._outlook = outlook
         self._gate = gate
         self._sending = sending
         self._outbox = outbox
@@ -66,7 +69,8 @@ class Notify:
         caller = self._gate.identify(request, take_texts(request.query(), ("key",)).get("key", ""))
         mail = find(self._outbox, request.argument)
         document = {"task_id": mail.id, "status": TASK_STATUS[mail.state], "result": self._result(mail, caller.known)}
-        return Answer(HTTPStatus.OK, f"{document['status']} {status_line(mail)}", document)
+        line = f"{document['status']} {status_line(mail, remark=self._outlook.remark(in_full=caller.known))}"
+        return Answer(HTTPStatus.OK, line, document)
 
     def _result(self, mail: Mail, in_full: bool) -> Any:
         """What a task queue would give as the task's result: none before there is one."""

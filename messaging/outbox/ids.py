@@ -25,3 +25,8 @@ def is_id(text: str) -> bool:
         return str(uuid.UUID(text)) == text
     except ValueError:
         return False
+
+
+def first_id(at_ms: int) -> str:
+    """The lowest id of a time: what was made before it sorts before this."""
+    return str(uuid.UUID(int=max(at_ms, 0) << 80))

@@ -35,6 +35,8 @@ class Claim:
     mail: Mail
     #: Grows with every claim on this mail: a worker whose lease ended is known by its old number.
     number: int
+    #: Whether this mail is the one that finds out whether the relay still has to be held.
+    is_probe: bool = False
 
 
 class Outcome(StrEnum):
@@ -82,3 +84,7 @@ class Finish:
     charged: bool
     #: None where nothing was tried.
     attempt: Attempt | None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self.attempt.outcome if self.attempt else None

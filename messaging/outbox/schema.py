@@ -15,6 +15,8 @@ mails = Table(
     Column("due_at", BigInteger),
     Column("attempts", Integer, nullable=False),
     Column("claims", Integer, nullable=False),
+    #: Claims that ended in the death of who held them.
+    Column("deaths", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     #: When the broker last confirmed this mail's id.
     Column("published_at", BigInteger),
@@ -25,6 +27,12 @@ mails = Table(
     Column("text", Text, nullable=False),
     # Only what is unfinished is in it, so that it stays as small as the backlog.
     Index("mails_due", "due_at", sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
+    Index(
+        "mails_died",
+        "deaths",
+        sqlite_where=text("deaths > 0 AND due_at IS NOT NULL"),
+        postgresql_where=text("deaths > 0 AND due_at IS NOT NULL"),
+    ),
 )
 
 attempts = Table(
@@ -48,4 +56,30 @@ keys = Table(
     Column("digest", Text, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", BigInteger, nullable=False),
+)
+
+#: The one row that is there while the relay is held.
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    #: When the next mail may be tried.
+    Column("probe_at", BigInteger, nullable=False),
+    #: The mail that may be tried now; none between probes.
+    Column("probe_id", Text),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    #: Host and process, so that a process that starts anew is another worker.
+    Column("name", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    #: Mails that it is working on.
+    Column("in_flight", Integer, nullable=False),
 )

@@ -15,6 +15,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             due_at BIGINT,
             attempts INTEGER NOT NULL,
             claims INTEGER NOT NULL,
+            deaths INTEGER NOT NULL,
             created_at BIGINT NOT NULL,
             published_at BIGINT,
             finished_at BIGINT,
@@ -24,6 +25,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             text TEXT NOT NULL
         )""",
         "CREATE INDEX mails_due ON mails (due_at) WHERE due_at IS NOT NULL",
+        "CREATE INDEX mails_died ON mails (deaths) WHERE deaths > 0 AND due_at IS NOT NULL",
         """CREATE TABLE attempts (
             id INTEGER NOT NULL PRIMARY KEY,
             mail_id TEXT NOT NULL REFERENCES mails (id) ON DELETE CASCADE,
@@ -40,6 +42,21 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             digest TEXT NOT NULL PRIMARY KEY,
             name TEXT NOT NULL UNIQUE,
             created_at BIGINT NOT NULL
+        )""",
+        """CREATE TABLE hold (
+            id INTEGER NOT NULL PRIMARY KEY,
+            reason TEXT NOT NULL,
+            since BIGINT NOT NULL,
+            probe_at BIGINT NOT NULL,
+            probe_id TEXT
+        )""",
+        """CREATE TABLE workers (
+            name TEXT NOT NULL PRIMARY KEY,
+            host TEXT NOT NULL,
+            pid INTEGER NOT NULL,
+            started_at BIGINT NOT NULL,
+            seen_at BIGINT NOT NULL,
+            in_flight INTEGER NOT NULL
         )""",
     ),
 )

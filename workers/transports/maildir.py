@@ -32,8 +32,14 @@ class MaildirTransport:
             raise RelayError(f"the Maildir {self._path} cannot be written: {error}") from error
         return Receipt(0, int((time.monotonic() - began) * 1000), None, f"written to {self._path}/new/{name}")
 
+    def tidy(self) -> None:
+        """Do nothing: nothing is kept."""
+
     def abort(self) -> None:
         """Do nothing: a file is written at once."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is kept."""
 
     def _add(self, content: bytes) -> str:
         # (An empty Maildir is false, and finding out whether it is reads all of it.)

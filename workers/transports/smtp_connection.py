@@ -1,9 +1,11 @@
 """One connection to the relay: opened, secured, logged in, and used for mail."""
 
+import contextlib
 import re
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -20,6 +22,8 @@ ANSWER_TIMEOUT_S: Final = 60.0
 #: relay took the mail, and we did not hear it.
 FINAL_TIMEOUT_S: Final = 600.0
 
+_GOODBYE_TIMEOUT_S: Final = 1.0
+
 #: Characters of a relay's answer that are kept.
 MOST_REPLY: Final = 500
 
@@ -34,6 +38,20 @@ class SmtpConnection:
 
     def __init__(self, smtp: smtplib.SMTP) -> None:
         self._smtp = smtp
+        self.opened_at = self.used_at = time.monotonic()
+        #: Mails handed over, taken or not.
+        self.mails = 0
+
+    @property
+    def socket(self) -> socket.socket:
+        """What it runs on, for somebody to cut.
+
+        Raises:
+            OSError: if it is closed.
+        """
+        if self._smtp.sock is None:
+            raise OSError("the connection is closed")
+        return self._smtp.sock
 
     def send(self, mail: Composed) -> tuple[int, str]:
         """Hand one mail over; returns the relay's 250 and its words.
@@ -42,6 +60,7 @@ class SmtpConnection:
             RefusedError, BusyError, RelayError: whatever else the relay answered, or that it did not.
         """
         stage = Stage.MAIL
+        self.mails += 1
         try:
             _expect(stage, self._smtp.mail(mail.sender), 250)
             stage = Stage.RCPT
@@ -49,25 +68,32 @@ class SmtpConnection:
             _expect(stage, self._smtp.rcpt(mail.recipient), 250, 251)
             stage = Stage.DATA
             _expect(stage, self._smtp.docmd("DATA"), 354)
-            stage = Stage.END
             self._wait_at_most(FINAL_TIMEOUT_S)
             # RFC 5321, section 4.5.2: a line's leading dot is doubled, a lone one ends the mail. All in one write: the
             # last bytes alone would wait for the acknowledgement of those before them.
             self._smtp.send(_LEADING_DOT.sub(b"..", mail.content) + b".\r\n")
+            stage = Stage.END
             answer = _expect(stage, self._smtp.getreply(), 250)
             self._wait_at_most(ANSWER_TIMEOUT_S)
         except OSError as error:  # what smtplib raises is one, too
             raise lost(stage, _words(error)) from error
+        self.used_at = time.monotonic()
         return answer
+
+    def reset(self) -> bool:
+        """Make it ready for the next mail; False if it is of no more use."""
+        try:
+            self._wait_at_most(ANSWER_TIMEOUT_S)
+            return self._smtp.rset()[0] == 250
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Say goodbye and hang up; what the relay says to that is of no consequence."""
-        try:
+        with contextlib.suppress(OSError):
+            self._wait_at_most(_GOODBYE_TIMEOUT_S)
             self._smtp.putcmd("QUIT")
-        except OSError:
-            pass
-        finally:
-            self._smtp.close()
+        self._smtp.close()
 
     def _wait_at_most(self, seconds: float) -> None:
         if self._smtp.sock is not None:

@@ -10,7 +10,7 @@ from workers.composing import Composed
 class Receipt:
     """The relay's word that it took the mail."""
 
-    #: Until the relay was ready for a mail.
+    #: Until the relay was ready for a mail; nothing on a kept connection.
     connect_ms: int
     #: From then to its answer.
     transfer_ms: int
@@ -31,6 +31,14 @@ class Transport(Protocol):
         """
         ...
 
+    def tidy(self) -> None:
+        """Let go of what has not been used for a while; called every few seconds."""
+        ...
+
     def abort(self) -> None:
         """Cut every conversation that is under way; each ends in an error."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; nothing is under way."""
         ...

@@ -1,0 +1,107 @@
+"""Dramatiq's RabbitMQ broker, with its holes covered."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import pika
+from dramatiq import Middleware
+from dramatiq.broker import Consumer, MessageProxy
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
+
+from config.broker_url import BrokerUrl
+
+#: Deadlines of a connection to RabbitMQ, in seconds: pika's own defaults wait for ever for a broker that blocks us,
+#: and a minute or more for one that is frozen. A URL's own query wins over these.
+_DEADLINES: Final = {
+    "heartbeat": "15",
+    "blocked_connection_timeout": "2",
+    "socket_timeout": "2",
+    "stack_timeout": "4",
+    "connection_attempts": "1",
+}
+
+
+class RabbitBroker(RabbitmqBroker):
+    """Confirms every publish, says how much lies in a queue, and acknowledges nothing under another's number.
+
+    Args:
+        url: what `BROKER_URL` says.
+        middleware: all the middleware there is.
+    """
+
+    def __init__(self, url: BrokerUrl, middleware: list[Middleware]) -> None:
+        # Without confirms a publish returns after the write to the socket, whether or not RabbitMQ has the message.
+        super().__init__(url=_parameters(url), confirm_delivery=True, middleware=middleware)
+
+    @property
+    def consumer_class(self) -> Callable[..., Consumer]:
+        return partial(_FencedConsumer, super().consumer_class)
+
+    def depth(self, queue: str) -> int:
+        """Count the messages that wait in a queue; those that workers hold are not among them."""
+        try:
+            depth: int = self.channel.queue_declare(queue, passive=True).method.message_count
+        except Exception:
+            # The channel, or all of the connection, is of no use after an error: the next caller opens a new one.
+            del self.connection
+            raise
+        return depth
+
+
+class _FencedConsumer(Consumer):
+    """A consumer that knows its own messages.
+
+    A worker holds messages of the connection before the last reconnect. RabbitMQ has given them back to the queue and
+    counts its delivery tags from 1 again: to acknowledge an old one would take away another message that has the same
+    number now.
+    """
+
+    def __init__(
+        self, consumer_class: Callable[..., Consumer], broker: RabbitBroker, queue: str, prefetch: int, timeout: int
+    ) -> None:
+        self._consumer = consumer_class(broker, queue, prefetch, timeout)
+
+    def __next__(self) -> MessageProxy | None:
+        message = next(self._consumer)
+        if message is not None:
+            message.came_by = self  # type: ignore[attr-defined]
+        return message
+
+    def ack(self, message: MessageProxy) -> None:
+        if self._is_own(message):
+            self._consumer.ack(message)
+
+    def nack(self, message: MessageProxy) -> None:
+        if self._is_own(message):
+            self._consumer.nack(message)
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        self._consumer.requeue([message for message in messages if self._is_own(message)])
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _is_own(self, message: MessageProxy) -> bool:
+        return getattr(message, "came_by", None) is self
+
+
+def check_reachable(url: BrokerUrl) -> None:
+    """Open and close one connection to the broker.
+
+    Raises:
+        Exception: whatever says that none of its hosts can be used (pika lets errors of the resolver, the socket and
+            its own through as they are).
+    """
+    pika.BlockingConnection([pika.URLParameters(host) for host in _parameters(url)]).close()
+
+
+def _parameters(url: BrokerUrl) -> list[str]:
+    return [_with_deadlines(host.reveal()) for host in url.hosts]
+
+
+def _with_deadlines(host: str) -> str:
+    parts = urlsplit(host)
+    query: dict[str, Any] = {**_DEADLINES, **dict(parse_qsl(parts.query))}
+    return urlunsplit(parts._replace(query=urlencode(query)))

@@ -1,0 +1,81 @@
+"""The relay's hold: while the relay is away or refuses us, no mail is tried but one probe at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, or_, select, update
+
+from messaging.outbox.clock import clock_ms
+from messaging.outbox.database import Database, transaction
+from messaging.outbox.schema import hold, mails
+from messaging.outbox.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why mails wait; times are milliseconds since 1970, UTC."""
+
+    #: The relay's words, or ours where it said none.
+    reason: str
+    since: int
+    #: When the next mail is tried.
+    probe_at: int
+
+
+class RelayHold:
+    """The one row that holds all mail.
+
+    Every method raises `OutboxUnavailableError` where the database is away.
+
+    Args:
+        database: where the row is.
+        probe_every_s: wait between probes.
+        clock: tells the time in milliseconds since 1970, UTC.
+    """
+
+    def __init__(self, database: Database, probe_every_s: float, clock: Callable[[], int] = clock_ms) -> None:
+        self._database = database
+        self._probe_every_ms = int(probe_every_s * 1000)
+        self._clock = clock
+
+    def read(self) -> Hold | None:
+        with transaction(self._database.reading) as connection:
+            row = connection.execute(select(hold.c.reason, hold.c.since, hold.c.probe_at)).one_or_none()
+        return Hold(row.reason, row.since, row.probe_at) if row else None
+
+    def begin(self, reason: str) -> bool:
+        """Hold the relay or, if it is held, note that it still has to be; True if this began it."""
+        now = self._clock()
+        with transaction(self._database.recording) as connection:
+            held = connection.execute(update(hold).values(reason=reason, probe_id=None)).rowcount
+            if not held:
+                connection.execute(
+                    insert(hold), {"id": 1, "reason": reason, "since": now, "probe_at": now + self._probe_every_ms}
+                )
+        return not held
+
+    def take_probe(self) -> str | None:
+        """Choose the mail that may be tried now, the longest due; None if it is not time, or no mail waits."""
+        now = self._clock()
+        with transaction(self._database.recording) as connection:
+            if not connection.execute(select(hold.c.id).where(hold.c.probe_at <= now)).one_or_none():
+                return None
+            # One that fell due while held is `queued` with a time to come, if its id was published just before.
+            waits = or_(mails.c.state == State.QUEUED, (mails.c.due_at <= now) & (mails.c.state != State.SENDING))
+            probe_id: str | None = connection.execute(
+                select(mails.c.id).where(mails.c.due_at.is_not(None), waits).order_by(mails.c.due_at).limit(1)
+            ).scalar_one_or_none()
+            if probe_id is not None:
+                connection.execute(update(mails).where(mails.c.id == probe_id).values(state=State.QUEUED, due_at=now))
+                connection.execute(update(hold).values(probe_id=probe_id, probe_at=now + self._probe_every_ms))
+        return probe_id
+
+    def release(self) -> None:
+        """End the hold: all that waits is due now."""
+        with transaction(self._database.recording) as connection:
+            if connection.execute(delete(hold)).rowcount:
+                connection.execute(
+                    update(mails)
+                    .where(mails.c.due_at.is_not(None), mails.c.state == State.QUEUED)
+                    .values(due_at=self._clock(), published_at=None)
+                )
