@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, exists, insert, or_, update
+from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
@@ -13,7 +13,8 @@ from messaging.outbox.schema import attempts, hold, mails
 from messaging.outbox.states import State
 
 _HELD = exists().where(or_(hold.c.probe_id.is_(None), hold.c.probe_id != mails.c.id))
-_IS_PROBE = exists().where(hold.c.probe_id == mails.c.id)
+# Compared with the mail's id here and not by the database: RETURNING names columns without their table.
+_PROBE = select(hold.c.probe_id).scalar_subquery()
 
 _CLAIM = (
     update(mails)
@@ -24,7 +25,7 @@ _CLAIM = (
         claims=mails.c.claims + 1,
         due_at=bindparam("lease_ends_at"),
     )
-    .returning(mails.c.claims, _IS_PROBE.label("is_probe"), *MAIL_COLUMNS)
+    .returning(mails.c.claims, _PROBE.label("probe_id"), *MAIL_COLUMNS)
 )
 
 # Only who holds the claim may write, with one exception: the relay's 250 is the truth whoever brings it.
@@ -93,7 +94,7 @@ class Claims:
 def _claim(connection: Connection, batch: Sequence[tuple[str, int]]) -> Sequence[Claim | None]:
     lease_ends_at = max(ends_at for _, ends_at in batch)
     rows = connection.execute(_CLAIM, {"ids": [mail_id for mail_id, _ in batch], "lease_ends_at": lease_ends_at})
-    claims = {row.id: Claim(mail_of(row), row.claims, bool(row.is_probe)) for row in rows}
+    claims = {row.id: Claim(mail_of(row), row.claims, row.probe_id == row.id) for row in rows}
     # The same id twice in a batch is one claim, for the first who asked.
     return [claims.pop(mail_id, None) for mail_id, _ in batch]
 
