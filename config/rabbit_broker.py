@@ -1,16 +1,19 @@
 """Dramatiq's RabbitMQ broker, with its holes covered."""
 
+import contextlib
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pika
+import pika.exceptions
 from dramatiq import Middleware
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
 from config.broker_url import BrokerUrl
+from config.errors import MessagingError
 
 #: Deadlines of a connection to RabbitMQ, in seconds: pika's own defaults wait for ever for a broker that blocks us,
 #: and a minute or more for one that is frozen. A URL's own query wins over these.
@@ -49,6 +52,25 @@ class RabbitBroker(RabbitmqBroker):
             raise
         return depth
 
+    def check(self, queue: str) -> None:
+        """Find out, on a connection of its own, whether messages can be published to a queue and consumed.
+
+        Raises:
+            BrokerMisfitError: if the queue is there with other arguments than ours.
+            Exception: whatever says that none of the hosts can be used (pika lets errors of the resolver, the socket
+                and its own through as they are).
+        """
+        with contextlib.closing(pika.BlockingConnection(self.parameters)) as connection:
+            arguments: dict[str, Any] = self._build_queue_arguments(queue)  # type: ignore[no-untyped-call]
+            try:
+                connection.channel().queue_declare(queue, durable=True, arguments=arguments)
+            except pika.exceptions.ChannelClosedByBroker as error:
+                raise BrokerMisfitError(f"queue {queue}: {error.reply_text}; delete it, it is made anew") from error
+
+
+class BrokerMisfitError(MessagingError):
+    """Raised when RabbitMQ answers, and has something against us."""
+
 
 class _FencedConsumer(Consumer):
     """A consumer that knows its own messages.
@@ -85,16 +107,6 @@ class _FencedConsumer(Consumer):
 
     def _is_own(self, message: MessageProxy) -> bool:
         return getattr(message, "came_by", None) is self
-
-
-def check_reachable(url: BrokerUrl) -> None:
-    """Open and close one connection to the broker.
-
-    Raises:
-        Exception: whatever says that none of its hosts can be used (pika lets errors of the resolver, the socket and
-            its own through as they are).
-    """
-    pika.BlockingConnection([pika.URLParameters(host) for host in _parameters(url)]).close()
 
 
 def _parameters(url: BrokerUrl) -> list[str]:

@@ -8,10 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from config.broker import make_broker
+from config.broker import QUEUE, MailBroker, make_broker
 from config.errors import SettingError
 from config.logs import configure_logging
-from config.rabbit_broker import check_reachable
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
@@ -67,7 +66,7 @@ def serve(settings: Settings) -> None:
     hold = RelayHold(database, settings.hold_probe_s)
     publisher = BrokerPublisher(broker, DueMails(database, settings.poison_limit), hold)
     try:
-        public, internal = _make_servers(settings, database, publisher, hold, talktome)
+        public, internal = _make_servers(settings, database, broker, publisher, hold, talktome)
     except ListenError as error:
         exit_with(error)
 
@@ -96,7 +95,12 @@ def serve(settings: Settings) -> None:
 
 
 def _make_servers(
-    settings: Settings, database: Database, publisher: Publisher, hold: RelayHold, talktome: TalktomeLog
+    settings: Settings,
+    database: Database,
+    broker: MailBroker,
+    publisher: Publisher,
+    hold: RelayHold,
+    talktome: TalktomeLog,
 ) -> tuple[Server, Server]:
     """The public and the internal side.
 
@@ -109,12 +113,11 @@ def _make_servers(
     sending = Sending(gate, intake, Greeting(settings.greeting_subject, settings.greeting_text))
     checks: dict[str, Check] = {
         "database": outbox.check,
+        "broker": partial(broker.check, QUEUE),
         "talktome log": talktome.check,
         "workers": partial(check_workers, heartbeats),
         "relay": partial(check_hold, hold),
     }
-    if not settings.broker_url.embedded:
-        checks["broker"] = partial(check_reachable, settings.broker_url)
     limit = settings.max_body_bytes
     public = Application(public_router(gate, sending, outbox, Outlook(hold, heartbeats), talktome), limit)
     internal = Application(internal_router(checks), limit)

@@ -16,7 +16,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 _OK: Final = "ok"
 
-#: Raises if a part is down; `NotReadyError` has words for the operator.
+#: Raises if a part is down; an error of ours has words for the operator.
 Check = Callable[[], None]
 
 
@@ -54,7 +54,7 @@ class Readiness:
 def _state_of(check: Check) -> str:
     try:
         check()
-    except NotReadyError as error:
+    except MessagingError as error:
         return str(error)
     except Exception as error:
         # Its text may name hosts and accounts; its type says enough for a look into the log.

@@ -14,7 +14,7 @@ from messaging.outbox.schema import attempts, mails
 from messaging.outbox.states import State
 
 #: How long a mail may lie in the broker's queue before it is asked whether it still is there, in milliseconds.
-PUBLISHED_FOR_MS: Final = 60_000
+PUBLISHED_FOR_MS: Final = 15_000
 
 #: A mail whose workers died this often is tried while no other such mail is: of those that died together one is to
 #: blame, and alone it cannot take the others with it to their last death.

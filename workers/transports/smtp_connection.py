@@ -14,8 +14,11 @@ from workers.composing import Composed
 from workers.errors import RelayError
 from workers.policy import Stage, judge, lost
 
-#: Longest wait for a connection, and for any one answer but the last, in seconds.
-CONNECT_TIMEOUT_S: Final = 30.0
+#: Longest wait for a connection and for each answer until it is ready for a mail, in seconds: a relay that hangs is
+#: found out while nothing is at stake.
+CONNECT_TIMEOUT_S: Final = 20.0
+
+#: Longest wait for any one answer about a mail but the last, in seconds: relays may have to ask others.
 ANSWER_TIMEOUT_S: Final = 60.0
 
 #: RFC 5321, section 4.5.3.2.6: 10 minutes for the answer to the final dot. A shorter wait ends in duplicates: the
@@ -38,6 +41,7 @@ class SmtpConnection:
 
     def __init__(self, smtp: smtplib.SMTP) -> None:
         self._smtp = smtp
+        self._wait_at_most(ANSWER_TIMEOUT_S)
         self.opened_at = self.used_at = time.monotonic()
         #: Mails handed over, taken or not.
         self.mails = 0
@@ -149,7 +153,6 @@ class _Smtp(smtplib.SMTP):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         connection = socket.create_connection((host, port), timeout)
-        connection.settimeout(ANSWER_TIMEOUT_S)
         self._on_socket(connection)
         if self._relay.tls == "implicit":
             return self._context.wrap_socket(connection, server_hostname=host)
