@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint stack image-check lock
+.PHONY: help run install test drill lint stack image-check lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
@@ -17,8 +17,15 @@ run: install ## the whole service in one process, no server needed
 install: $(VENV)/.installed ## .venv with what the service needs
 
 test: $(VENV)/.installed-dev ## all tests; installs the servers they need where it may
-	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink
+	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink faketime
 	$(BIN)/python -m pytest
+
+SEEDS ?= 1
+LOAD ?= 100x10
+
+drill: $(VENV)/.installed-dev ## break one thing after the other under load, and count; SEEDS=3 for three of each
+	$(BIN)/python -m stack.packages rabbitmq faketime
+	$(BIN)/python -m pytest tests/drills --timeout=600 --seeds=$(SEEDS) --load=$(LOAD) --report=docs/reliability.md
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,17 +1,21 @@
 """Sizes and results of the drills."""
 
+from pathlib import Path
+
 import pytest
 
+from tests.drills.report import Result, lines, write
 from tests.servers.fixtures import rabbitmq, rabbitmq_node
 
 __all__ = ["rabbitmq", "rabbitmq_node"]
 
-_RESULTS = pytest.StashKey[list[str]]()
+_RESULTS = pytest.StashKey[list[Result]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=1, help="how many seeds each drill runs with")
-    parser.addoption("--load", default="40x4", help="mails a second, times seconds, of each drill's load")
+    parser.addoption("--load", default="40x3", help="mails a second x seconds of each drill's load")
+    parser.addoption("--report", type=Path, help="the document that gets the results")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -20,14 +24,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def results(request: pytest.FixtureRequest) -> list[str]:
-    """Lines for the end of the run."""
+def results(request: pytest.FixtureRequest) -> list[Result]:
+    """What is reported at the end of the run."""
     return request.config.stash.setdefault(_RESULTS, [])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    lines = config.stash.get(_RESULTS, [])
-    if lines:
-        terminalreporter.section("drills")
-        for line in lines:
-            terminalreporter.write_line(line)
+    results = config.stash.get(_RESULTS, [])
+    if not results:
+        return
+    terminalreporter.section("drills")
+    for line in lines(results):
+        terminalreporter.write_line(line)
+    if report := config.getoption("--report"):
+        write(report, results, config.getoption("--load"))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from tests.drills.rig import Rig
@@ -48,7 +49,7 @@ def _for_a_while(script: Script) -> Callable[[Rig], None]:
     return trouble
 
 
-def _first_tries(stage: Stage, times: int, action: Action) -> Script:
+def first_tries(stage: Stage, times: int, action: Action) -> Script:
     """The relay does `action` at a stage, so often with each recipient."""
     tried: Counter[str] = Counter()
 
@@ -102,7 +103,7 @@ def _all_refused(rig: Rig, tally: Tally) -> None:
     assert tally.failed == tally.accepted
 
 
-SCENARIOS: Final = [
+_ALL: Final = [
     Scenario("relay down", 3, _down, also=_nothing_was_charged),
     Scenario("relay silent", 3, _silent, also=_nothing_was_charged),
     Scenario("relay dribbles", 4, _for_a_while({"RCPT": Dribble("250 2.1.5 Ok", 0.2)})),
@@ -112,14 +113,14 @@ SCENARIOS: Final = [
         f"451 to the first {_TRIES} RCPT",
         3,
         _just_load,
-        script=_first_tries("RCPT", _TRIES, "451 4.7.1 try later"),
+        script=first_tries("RCPT", _TRIES, "451 4.7.1 try later"),
         also=_attempts_are(_TRIES + 1),
     ),
     Scenario(
         f"451 to the first {_TRIES} mails",
         3,
         _just_load,
-        script=_first_tries("END", _TRIES, "451 4.3.0 try later"),
+        script=first_tries("END", _TRIES, "451 4.3.0 try later"),
         also=_attempts_are(_TRIES + 1),
     ),
     Scenario("550", 3, _just_load, script={"RCPT": "550 5.1.1 no such user"}, also=_all_refused),
@@ -134,8 +135,8 @@ SCENARIOS: Final = [
         "mail taken, no answer",
         2,
         _just_load,
-        script=_first_tries("END", 1, Drop()),
-        may_double=10**6,
+        script=first_tries("END", 1, Drop()),
+        may_double=None,
     ),
     Scenario(
         "answer later than the lease",
@@ -145,3 +146,8 @@ SCENARIOS: Final = [
         environ={"LEASE": "2s"},
     ),
 ]
+
+#: With several worker processes where it matters how many there are; elsewhere RabbitMQ adds time and nothing else.
+_WITH_RABBITMQ: Final = frozenset({"relay down", "relay silent", "535 for a while"})
+
+SCENARIOS: Final = [replace(scenario, embedded=scenario.name not in _WITH_RABBITMQ) for scenario in _ALL]

@@ -36,9 +36,13 @@ class Scenario:
     whole_broker: bool = False
     #: The relay's login.
     login: tuple[str, str] | None = None
-    #: How many mails may come twice.
-    may_double: int = 0
+    #: How many mails may come twice; None for as many as there are.
+    may_double: int | None = 0
     #: Everything is done so long after the trouble ended, in seconds.
     recovers_within_s: float = 30.0
     #: What else must be so.
     also: Also = nothing_more
+
+    @property
+    def doubles_allowed(self) -> str:
+        return "each once" if self.may_double is None else str(self.may_double)

@@ -19,7 +19,6 @@ from stack.ports import free_port
 from tests.servers.ports import free_address
 from tests.servers.processes import Program
 
-_PYTHON = sys.executable
 _ROOT = Path(__file__).parents[2]
 
 
@@ -82,19 +81,34 @@ class System:
             "PYTHONPATH": str(_ROOT),
             **environ,
         }
-        self.web = self._program("web", ["-m", "messaging", "serve"])
-        self.workers = self._program("workers", ["-m", "dramatiq", "workers.main", "-p", str(processes), "-t", "8"])
+        self._processes = processes
+        self._at_clock("")
         self._embedded = self.environ.get("BROKER_URL", "memory://") == "memory://"
         self._started = ExitStack()
 
-    def _program(self, name: str, arguments: list[str]) -> Program:
-        return Program([_PYTHON, *arguments], self.folder / f"{name}.out", self.environ, self.folder)
+    def restart_at_clock(self, offset: str) -> None:
+        """Stop all of it in order, and start it with a clock that is so far off, such as `+1h`; empty for none."""
+        for program in (self.web, self.workers):
+            program.stop()
+        self._at_clock(offset)
+        self.start()
+
+    def _at_clock(self, offset: str) -> None:
+        wrong = ["faketime", "-f", offset] if offset else []
+        environ = {**self.environ, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        python = [*wrong, sys.executable, "-m"]
+        dramatiq = [*python, "dramatiq", "workers.main", "-p", str(self._processes), "-t", "8"]
+        self.web = Program([*python, "messaging", "serve"], self.folder / "web.out", environ, self.folder)
+        self.workers = Program(dramatiq, self.folder / "workers.out", environ, self.folder)
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
         self.start_web()
         if not self._embedded:
             self.start_workers()
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._started.close()
@@ -105,7 +119,7 @@ class System:
 
     def start_workers(self) -> None:
         self._started.enter_context(self.workers)
-        self.workers.wait_for_line("dispatch' is ready for action")
+        self.workers.wait_for_line("is booting up")
 
     def key(self) -> str:
         """Make an API key."""

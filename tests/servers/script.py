@@ -38,9 +38,6 @@ class Dribble:
 Action = str | Drop | Silence | Delay | Dribble
 
 #: By stage: one action for every time, or a list, of which each time takes the next (None answers as usual, and so does
-#: a list that is used up). Or a function of the stage and the command's argument that says what to do, None for the
-#: usual.
-Script = Mapping[Stage, Action | Sequence[Action | None]] | Callable[[Stage, str], Action | None]
 
 
 @dataclass
@@ -57,6 +54,12 @@ class Conversation:
     def commands(self) -> list[str]:
         """The verbs that the client used."""
         return [line[3:].partition(" ")[0] for line in self.lines if line.startswith("C: ")]
+
+
+#: By stage: one action for every time, or a list, of which each time takes the next (None answers as usual, and so does
+#: a list that is used up). Or a function of the stage, the command's argument (at END the mail's first recipient) and
+#: the conversation so far that says what to do, None for the usual.
+Script = Mapping[Stage, Action | Sequence[Action | None]] | Callable[[Stage, str, Conversation], Action | None]
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,9 @@ class Director:
         self._script = script
         self._reached: dict[Stage, int] = {}
 
-    def next(self, stage: Stage, argument: str) -> Action | None:
+    def next(self, stage: Stage, argument: str, conversation: Conversation) -> Action | None:
         if callable(self._script):
-            return self._script(stage, argument)
+            return self._script(stage, argument, conversation)
         times = self._reached[stage] = self._reached.get(stage, 0) + 1
         told = self._script.get(stage)
         if told is None or isinstance(told, (str, Drop, Silence, Delay, Dribble)):

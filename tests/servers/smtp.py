@@ -118,7 +118,7 @@ class SmtpServer:
 
     def _connection(self, context: ssl.SSLContext) -> ScriptedSmtp:
         connection = ScriptedSmtp(
-            lambda stage, argument: self._director.next(stage, argument),
+            lambda *reached: self._director.next(*reached),
             self._login,
             context if self._tls == "starttls" else None,
             self.mails.append,

@@ -25,7 +25,7 @@ class ScriptedSmtp(SMTP):
     """One connection.
 
     Args:
-        script: says what to do at a stage with a command's argument.
+        script: says what to do at a stage, with a command's argument, in a conversation.
         login: the name and password that are accepted; None offers no AUTH, and asks for none.
         starttls: what STARTTLS needs; None does not offer it.
         on_mail: called with each mail that came in whole.
@@ -33,7 +33,7 @@ class ScriptedSmtp(SMTP):
 
     def __init__(
         self,
-        script: Callable[[Stage, str], Action | None],
+        script: Callable[[Stage, str, Conversation], Action | None],
         login: tuple[str, str] | None,
         starttls: ssl.SSLContext | None,
         on_mail: Callable[[Received], None],
@@ -100,7 +100,7 @@ class ScriptedSmtp(SMTP):
             await self._send(told)
 
     async def _told(self, stage: Stage, argument: str) -> Action | None:
-        told = self._script(stage, argument)
+        told = self._script(stage, argument, self.conversation)
         while isinstance(told, Delay):
             await asyncio.sleep(told.seconds)
             told = told.then
@@ -131,7 +131,7 @@ class ScriptedSmtp(SMTP):
         await _for_ever()
 
     async def _mail(self, envelope: Envelope) -> str:
-        told = await self._told("END", "")
+        told = await self._told("END", str(envelope.rcpt_tos[0]))
         action = "250 2.0.0 Ok: queued" if told is None else told
         content = envelope.original_content or b""
         answer = _answer(action) or None

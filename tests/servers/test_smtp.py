@@ -51,7 +51,7 @@ def test_a_mail_is_taken_and_remembered() -> None:
         ({"MAIL": "550 5.7.1 not you"}, 550),
         ({"DATA": "452 4.3.1 full"}, 452),
         ({"END": "554 5.6.0 not that"}, 554),
-        (lambda stage, argument: "450 no" if stage == "MAIL" and "me@" in argument else None, 450),
+        (lambda stage, argument, _talk: "450 no" if stage == "MAIL" and "me@" in argument else None, 450),
     ],
 )
 def test_a_scripted_answer_replaces_the_usual_one(script: Script, code: int) -> None:

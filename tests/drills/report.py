@@ -1,0 +1,64 @@
+"""Reports the results of drills: a line each, and the table of docs/reliability.md."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tests.drills.scenario import Scenario
+from tests.drills.tally import Tally
+
+#: The table stands between these two lines of the document.
+_BEGIN: Final = "<!-- written by make drill -->"
+_END: Final = "<!-- end of what make drill wrote -->"
+
+
+class Result(NamedTuple):
+    """One drill with one seed."""
+
+    scenario: Scenario
+    seed: int
+    tally: Tally
+
+
+def lines(results: Sequence[Result]) -> list[str]:
+    return [f"{result.scenario.name} (seed {result.seed}): {result.tally}" for result in results]
+
+
+def write(document: Path, results: Sequence[Result], load: str) -> None:
+    """Replace the table in `document`: the worst of all seeds in each row.
+
+    Args:
+        document: has the two lines between which the table stands.
+        results: of one run.
+        load: mails a second x seconds.
+    """
+    per_s, _, load_s = load.partition("x")
+    rows = [
+        f"{len(results)} runs, {per_s} mails a second for {load_s} s. Several seeds: sums, and the worst of them.",
+        "",
+        "| what goes wrong | promise | accepted | lost | doubled | allowed | longest answer | recovered in |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    by_name: dict[str, list[Result]] = {}
+    for result in results:
+        by_name.setdefault(result.scenario.name, []).append(result)
+    rows += [_row(same) for same in by_name.values()]
+    text = document.read_text()
+    before, _, rest = text.partition(_BEGIN)
+    after = rest.partition(_END)[2]
+    document.write_text("\n".join([before + _BEGIN, "", *rows, "", _END + after]))
+
+
+def _row(results: Sequence[Result]) -> str:
+    scenario, tallies = results[0].scenario, [result.tally for result in results]
+    cells = [
+        scenario.name,
+        str(scenario.promise),
+        str(sum(tally.accepted for tally in tallies)),
+        str(sum(tally.lost for tally in tallies)),
+        str(max(tally.doubled for tally in tallies)),
+        scenario.doubles_allowed,
+        f"{max(tally.longest_s for tally in tallies) * 1000:.0f} ms",
+        f"{max(tally.recovered_s for tally in tallies):.1f} s",
+    ]
+    return f"| {' | '.join(cells)} |"
