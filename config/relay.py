@@ -62,6 +62,7 @@ def parse_relay(value: str) -> Relay:
         or parts.path not in ("", "/")
         or parts.fragment
         or bool(username) != bool(password)
+        or not (username + password).isascii()
     ):
         raise ValueError(ALLOWED)
     return SmtpRelay(str(parts.hostname), port, tls, username, Secret(password))

@@ -72,8 +72,10 @@ class Settings:
         "`smtp://[user:pass@]host[:587]` (STARTTLS required unless `?tls=none`) or `smtps://[user:pass@]host[:465]`",
         secret=True,
     )
-    email_username: str = _row("EMAIL_USERNAME", values.text, "", "the login, where `SMTP_URL` has none")
-    email_password: Secret = _row("EMAIL_PASSWORD", Secret, "", "its password, such as an app password", secret=True)
+    email_username: str = _row("EMAIL_USERNAME", values.ascii_text, "", "the login, where `SMTP_URL` has none")
+    email_password: Secret = _row(
+        "EMAIL_PASSWORD", values.password, "", "its password, such as an app password", secret=True
+    )
     mail_from: str = _row("MAIL_FROM", values.sender, "messaging@localhost", "the only sender")
     talktome_log: Path = _row(
         "TALKTOME_LOG",

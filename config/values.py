@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from unicodedata import category
 
+from config.secret import Secret
+
 _DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d)", re.ASCII)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _RATE = re.compile(r"(\d{1,9})/(s|m|h|d)", re.ASCII)
@@ -50,6 +52,16 @@ def text(value: str) -> str:
     if "\0" in value or any(category(character) == "Cs" for character in value):
         raise ValueError("a text in UTF-8")
     return value
+
+
+def ascii_text(value: str) -> str:
+    if not value.isascii() or not value.isprintable():
+        raise ValueError("printable ASCII characters")
+    return value
+
+
+def password(value: str) -> Secret:
+    return Secret(ascii_text(value))
 
 
 def line(value: str) -> str:

@@ -36,19 +36,20 @@ class Gate:
         self._open_sendmail = open_sendmail
         self._allowed = frozenset(allowed_recipients)
 
-    def identify(self, request: Request, key: str = "") -> Caller:
+    def identify(self, request: Request, key: str | None) -> Caller:
         """Find out who is calling.
 
         Args:
             request: its header fields may carry a key.
-            key: one that stood in the parameters.
+            key: one that stood in the parameters; None if there was no such parameter.
 
         Raises:
             UnauthorizedError: if a key was given that is not ours: never a fall-back to what strangers may do.
         """
-        scheme, _, token = request.header("Authorization").partition(" ")
-        given = key or request.header("X-API-Key") or (token.strip() if scheme.lower() == "bearer" else "")
-        if not given:
+        given = next(
+            (given for given in (key, request.header("X-API-Key"), _bearer(request)) if given is not None), None
+        )
+        if given is None:
             return STRANGER
         name = self._keys.name_of(given)
         if name is None:
@@ -84,3 +85,9 @@ class Gate:
         folded = recipient.lower()
         if folded not in self._allowed and folded[folded.rindex("@") :] not in self._allowed:
             raise ForbiddenError("mail to this address is not allowed here", field=field)
+
+
+def _bearer(request: Request) -> str | None:
+    """The key in `Authorization` (RFC 6750); another scheme is none of ours, and no key."""
+    scheme, _, token = (request.header("Authorization") or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None

@@ -68,8 +68,9 @@ class Request:
     def has_form(self) -> bool:
         return self._content_type == FORM
 
-    def header(self, name: str) -> str:
-        return str(self.environ.get("HTTP_" + name.upper().replace("-", "_"), ""))
+    def header(self, name: str) -> str | None:
+        value: str | None = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
+        return value
 
     @cached_property
     def _content_type(self) -> str:

@@ -73,7 +73,10 @@ def serve(settings: Settings) -> None:
     stop = _stop_on_signals()
     publisher.start()
     if embedded:
-        embedded.start()
+        try:
+            embedded.start()
+        except OutboxError as error:
+            exit_with(error)
     internal.start()
     public.start()
     _say_where(settings, public, internal, talktome)

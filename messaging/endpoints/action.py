@@ -59,7 +59,7 @@ class Action:
                 raise BadRequestError("nothing to do without sendmail or talktome")
             return _usage()
         # All that can be wrong with the request is found before any of it is done.
-        caller = self._gate.identify(request, parameters.get("key", "")) if "sendmail" in parameters else STRANGER
+        caller = self._gate.identify(request, parameters.get("key")) if "sendmail" in parameters else STRANGER
         draft = self._draft(caller, parameters) if "sendmail" in parameters else None
         return self._do(request, caller, draft, talk="talktome" in parameters)
 

@@ -46,7 +46,7 @@ class Emails:
         fields = take_texts(request.form(("to",)) if request.has_form else request.json(), _KNOWN)
         if "to" not in fields:
             raise InvalidError("an address is missing", field="to")
-        caller = self._gate.identify(request, fields.get("key", ""))
+        caller = self._gate.identify(request, fields.get("key"))
         text = fields.get("text")
         draft = self._sending.draft(
             caller, ("to", fields["to"]), fields.get("subject"), None if text is None else ("text", text)
@@ -61,7 +61,7 @@ class Emails:
         )
 
     def get(self, request: Request) -> Answer:
-        caller = self._gate.identify(request, take_texts(request.query(), ("key",)).get("key", ""))
+        caller = self._gate.identify(request, take_texts(request.query(), ("key",)).get("key"))
         mail = find(self._outbox, request.argument)
         remark = self._outlook.remark(in_full=caller.known)
         if not caller.known:

@@ -52,7 +52,7 @@ class Notify:
         fields = take_texts(request.form(("email",)) if request.has_form else request.json(), _KNOWN)
         if "email" not in fields:
             raise InvalidError("an address is missing", field="email")
-        caller = self._gate.identify(request, fields.get("key", ""))
+        caller = self._gate.identify(request, fields.get("key"))
         message = fields.get("message")
         draft = self._sending.draft(
             caller,
@@ -66,7 +66,7 @@ class Notify:
         return Answer(HTTPStatus.ACCEPTED, line, document, [("Location", status_url(mail))])
 
     def status(self, request: Request) -> Answer:
-        caller = self._gate.identify(request, take_texts(request.query(), ("key",)).get("key", ""))
+        caller = self._gate.identify(request, take_texts(request.query(), ("key",)).get("key"))
         mail = find(self._outbox, request.argument)
         document = {"task_id": mail.id, "status": TASK_STATUS[mail.state], "result": self._result(mail, caller.known)}
         line = f"{document['status']} {status_line(mail, remark=self._outlook.remark(in_full=caller.known))}"

@@ -110,9 +110,12 @@ class SmtpServer:
 
     async def _listen(self) -> None:
         context = self._context or authority().server_context()
+        listener = socket.create_server(("127.0.0.1", self._port), backlog=512)
+        # An answer goes out at once; its connections inherit that.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server = await asyncio.get_running_loop().create_server(
             lambda: self._connection(context),
-            sock=socket.create_server(("127.0.0.1", self._port), backlog=512),
+            sock=listener,
             ssl=context if self._tls == "implicit" else None,
         )
 

@@ -15,8 +15,8 @@ from workers.errors import RelayError
 from workers.policy import Stage, judge, lost
 
 #: Longest wait for a connection and for each answer until it is ready for a mail, in seconds: a relay that hangs is
-#: found out while nothing is at stake.
-CONNECT_TIMEOUT_S: Final = 20.0
+#: found out while nothing is at stake, and a process that has to end does not wait longer.
+CONNECT_TIMEOUT_S: Final = 10.0
 
 #: Longest wait for any one answer about a mail but the last, in seconds: relays may have to ask others.
 ANSWER_TIMEOUT_S: Final = 60.0
@@ -139,7 +139,24 @@ def _secure_and_log_in(smtp: smtplib.SMTP, relay: SmtpRelay, context: ssl.SSLCon
         smtp.starttls(context=context)
         smtp.ehlo_or_helo_if_needed()
     if relay.username:
-        smtp.login(relay.username, relay.password.reveal())
+        _log_in(smtp, relay)
+
+
+def _log_in(smtp: smtplib.SMTP, relay: SmtpRelay) -> None:
+    """Log in with one mechanism: the library's `login` tries all of them, and counts as so many wrong passwords."""
+    offered = smtp.esmtp_features.get("auth", "").upper().split()
+    smtp.user, smtp.password = relay.username, relay.password.reveal()
+    # RFC 4954, section 4: what shows the password is for connections that nobody can read.
+    authentications: dict[str, Callable[..., str]] = {
+        "CRAM-MD5": smtp.auth_cram_md5,
+        "PLAIN": smtp.auth_plain,
+        "LOGIN": smtp.auth_login,
+    }
+    for name, authenticate in authentications.items():
+        if name in offered:
+            smtp.auth(name, authenticate)
+            return
+    raise smtplib.SMTPNotSupportedError("the relay offers no login that we know")
 
 
 class _Smtp(smtplib.SMTP):
@@ -152,11 +169,32 @@ class _Smtp(smtplib.SMTP):
         super().__init__(relay.host, relay.port, local_hostname=_local_name(), timeout=CONNECT_TIMEOUT_S)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        connection = socket.create_connection((host, port), timeout)
+        connection = _connect(host, port, timeout)
         self._on_socket(connection)
         if self._relay.tls == "implicit":
             return self._context.wrap_socket(connection, server_hostname=host)
         return connection
+
+
+def _connect(host: str, port: int, timeout_s: float) -> socket.socket:
+    """Connect to the first address of `host` that answers, all of them within `timeout_s`."""
+    give_up_at = time.monotonic() + timeout_s
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    error: OSError | None = None
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+        connection = socket.socket(family, kind, protocol)
+        connection.settimeout(max(0.1, (give_up_at - time.monotonic()) / (len(addresses) - tried)))
+        try:
+            connection.connect(address)
+        except OSError as failure:
+            connection.close()
+            error = failure
+        else:
+            # What we write is whole: nothing is gained by holding back its last segment.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.settimeout(timeout_s)
+            return connection
+    raise error or OSError(f"{host} has no address")
 
 
 def _local_name() -> str:
