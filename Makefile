@@ -17,14 +17,14 @@ run: install ## the whole service in one process, no server needed
 install: $(VENV)/.installed ## .venv with what the service needs
 
 test: $(VENV)/.installed-dev ## all tests; installs the servers they need where it may
-	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink faketime
+	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink
 	$(BIN)/python -m pytest
 
 SEEDS ?= 1
 LOAD ?= 100x10
 
 drill: $(VENV)/.installed-dev ## break one thing after the other under load, and count; SEEDS=3 for three of each
-	$(BIN)/python -m stack.packages rabbitmq faketime
+	$(BIN)/python -m stack.packages rabbitmq
 	$(BIN)/python -m pytest tests/drills --timeout=600 --seeds=$(SEEDS) --load=$(LOAD) --report=docs/reliability.md
 
 lint: $(VENV)/.installed-dev ## ruff and mypy

@@ -41,7 +41,6 @@ REQUIREMENTS: Final = {
         units=("postfix.service",),
         answers=("postfix postfix/main_mailer_type select No configuration",),
     ),
-    "faketime": Requirement(programs=("faketime",), packages=("faketime",)),
     "image": Requirement(
         programs=("buildah", "debootstrap"),
         packages=("buildah", "debootstrap"),

@@ -11,6 +11,7 @@ from tests.drills.scenario import Scenario
 from tests.integration.system import ask
 
 _LOCKED_S: Final = 5.0
+_HOUR_S: Final = 3600
 
 
 def _lock_database(rig: Rig) -> None:
@@ -25,16 +26,16 @@ def _lock_database(rig: Rig) -> None:
 
 def _clock_jumps_ahead(rig: Rig) -> None:
     rig.pause(0.4)
-    rig.system.restart_at_clock("+1h")
+    rig.system.restart_at_clock(_HOUR_S)
     rig.trouble_ended()
     rig.pause(0.4)
 
 
 def _clock_jumps_back_and_is_set_right(rig: Rig) -> None:
     rig.pause(0.3)
-    rig.system.restart_at_clock("-1h")
+    rig.system.restart_at_clock(-_HOUR_S)
     rig.pause(0.3)
-    rig.system.restart_at_clock("")
+    rig.system.restart_at_clock(0)
     rig.trouble_ended()
     rig.pause(0.3)
 

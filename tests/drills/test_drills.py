@@ -20,7 +20,7 @@ ALL = [*processes.SCENARIOS, *broker.SCENARIOS, *relay.SCENARIOS, *machine.SCENA
 def test_nothing_is_lost(
     scenario: Scenario, seed: int, tmp_path: Path, request: pytest.FixtureRequest, results: list[Result]
 ) -> None:
-    require("rabbitmq", "faketime")
+    require("rabbitmq")
     per_s, load_s = map(float, request.config.getoption("--load").split("x"))
     node, url, vhost = None, "memory://", ""
     if not scenario.embedded:

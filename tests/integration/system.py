@@ -58,12 +58,6 @@ def ask(
         connection.close()
 
 
-def _wrong_clock(offset: str) -> dict[str, str]:
-    """What makes a program believe that it is so much later; the command of libfaketime itself shares too much."""
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    return {"LD_PRELOAD": str(library), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
-
 class System:
     """One web process, and workers where the broker is not the embedded one, in a `with` statement.
 
@@ -88,25 +82,25 @@ class System:
             **environ,
         }
         self._processes = processes
-        self._at_clock("")
+        self._at_clock(0)
         self._embedded = self.environ.get("BROKER_URL", "memory://") == "memory://"
         self._started = ExitStack()
 
-    def restart_at_clock(self, offset: str) -> None:
-        """Stop all of it in order, and start it with a clock that is so far off, such as `+1h`; empty for none."""
+    def restart_at_clock(self, wrong_by_s: int) -> None:
+        """Stop all of it in order, and start it with a clock that is wrong by so many seconds."""
         for program in (self.web, self.workers):
             program.stop()
-        self._at_clock(offset)
+        self._at_clock(wrong_by_s)
         self.start()
 
-    def _at_clock(self, offset: str) -> None:
-        environ = {**self.environ, **(_wrong_clock(offset) if offset else {})}
+    def _at_clock(self, wrong_by_s: int) -> None:
+        wrong = ["tests.integration.wrong_clock", str(wrong_by_s)] if wrong_by_s else []
+        self.web = self._program("web", [*wrong, "messaging", "serve"])
         dramatiq = ["dramatiq", "workers.main", "-p", str(self._processes), "-t", "8"]
-        self.web = self._program("web", ["messaging", "serve"], environ)
-        self.workers = self._program("workers", dramatiq, environ)
+        self.workers = self._program("workers", [*wrong, *dramatiq])
 
-    def _program(self, name: str, arguments: list[str], environ: Mapping[str, str]) -> Program:
-        return Program([sys.executable, "-m", *arguments], self.folder / f"{name}.out", environ, self.folder)
+    def _program(self, name: str, arguments: list[str]) -> Program:
+        return Program([sys.executable, "-m", *arguments], self.folder / f"{name}.out", self.environ, self.folder)
 
     def __enter__(self) -> Self:
         self.start()
