@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test drill lint stack image-check lock
+.PHONY: help run install test unit drill lint stack image-check lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
@@ -19,6 +19,9 @@ install: $(VENV)/.installed ## .venv with what the service needs
 test: $(VENV)/.installed-dev ## all tests; installs the servers they need where it may
 	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink
 	$(BIN)/python -m pytest
+
+unit: $(VENV)/.installed-dev ## the fast tests: no server but what Python brings, under 30 s
+	$(BIN)/python -m pytest tests/config tests/messaging tests/workers tests/test_architecture.py
 
 SEEDS ?= 1
 LOAD ?= 100x10

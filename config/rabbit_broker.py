@@ -11,6 +11,7 @@ import pika.exceptions
 from dramatiq import Middleware
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
+from dramatiq.errors import ConnectionClosed
 
 from config.broker_url import BrokerUrl
 from config.errors import MessagingError
@@ -24,6 +25,9 @@ _DEADLINES: Final = {
     "stack_timeout": "4",
     "connection_attempts": "1",
 }
+
+#: AMQP's reply code where there is no such queue.
+_NOT_FOUND: Final = 404
 
 
 class RabbitBroker(RabbitmqBroker):
@@ -46,9 +50,11 @@ class RabbitBroker(RabbitmqBroker):
         """Count the messages that wait in a queue; those that workers hold are not among them."""
         try:
             depth: int = self.channel.queue_declare(queue, passive=True).method.message_count
-        except Exception:
+        except Exception as error:
             # The channel, or all of the connection, is of no use after an error: the next caller opens a new one.
             del self.connection
+            if isinstance(error, pika.exceptions.ChannelClosedByBroker) and error.reply_code == _NOT_FOUND:
+                return 0  # the next publish makes it
             raise
         return depth
 
@@ -92,12 +98,16 @@ class _FencedConsumer(Consumer):
         return message
 
     def ack(self, message: MessageProxy) -> None:
+        # Without its connection it cannot be acknowledged, now or ever: Dramatiq would hold a thread up for that, even
+        # one that has to end.
         if self._is_own(message):
-            self._consumer.ack(message)
+            with contextlib.suppress(ConnectionClosed):
+                self._consumer.ack(message)
 
     def nack(self, message: MessageProxy) -> None:
         if self._is_own(message):
-            self._consumer.nack(message)
+            with contextlib.suppress(ConnectionClosed):
+                self._consumer.nack(message)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         self._consumer.requeue([message for message in messages if self._is_own(message)])

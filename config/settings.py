@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from config import values
 from config.broker_url import BrokerUrl, parse_broker_url
@@ -180,10 +182,19 @@ def environment(environ: Mapping[str, str], directory: Path) -> Mapping[str, str
     """
     path = directory / ".env"
     try:
-        # Not interpolated: a password may have "${" in it.
-        from_file = {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(".env", f'"{path}" cannot be read ({_reason(error)})', "a readable text file") from None
+    for binding in parse_stream(StringIO(text)):
+        if binding.error:
+            # Passed over, it could leave open what somebody meant to close.
+            blank = binding.original.string.partition(binding.original.string.strip())[0].count("\n")
+            problem = f"line {binding.original.line + blank} cannot be understood"
+            raise SettingError(".env", problem, "NAME=value, # and a comment, or nothing")
+    # Not interpolated: a password may have "${" in it.
+    from_file = {
+        name: value for name, value in dotenv_values(stream=StringIO(text), interpolate=False).items() if value
+    }
     return {**from_file, **{name: value for name, value in environ.items() if value}}
 
 

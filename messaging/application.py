@@ -36,9 +36,7 @@ class Application:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
         request = Request(environ, request_id(environ), method, path, self._max_body_bytes)
         try:
-            endpoint, argument = self._router.find(method, path)
-            if argument:
-                request = Request(environ, request.id, method, path, self._max_body_bytes, argument)
+            endpoint, request.argument = self._router.find(method, path)
             return render(request, endpoint(request))
         except RequestError as error:
             return render_error(request.id, error, as_json=request.wants_json)

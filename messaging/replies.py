@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -31,9 +32,9 @@ class Reply:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
-    """What an endpoint has to say, in both forms."""
+    """What an endpoint has to say, in both forms; one that is always the same is made once, and rendered once."""
 
     status: HTTPStatus
     #: For people: one line, without its end.
@@ -42,12 +43,20 @@ class Answer:
     document: Mapping[str, Any]
     headers: Headers = field(default_factory=list)
 
+    @cached_property
+    def as_text(self) -> bytes:
+        return _one_line(self.line)
+
+    @cached_property
+    def as_json(self) -> bytes:
+        return _dump(self.document)
+
 
 def render(request: Request, answer: Answer) -> Reply:
     """Put an answer into the form that the request asked for."""
     if request.wants_json:
-        return _reply(request.id, answer.status, _JSON, _dump(answer.document), answer.headers)
-    return _reply(request.id, answer.status, _TEXT, _one_line(answer.line), answer.headers)
+        return _reply(request.id, answer.status, _JSON, answer.as_json, answer.headers)
+    return _reply(request.id, answer.status, _TEXT, answer.as_text, answer.headers)
 
 
 def render_error(request_id: str, error: RequestError, *, as_json: bool) -> Reply:

@@ -18,10 +18,15 @@ JSON: Final = "application/json"
 #: An id that a proxy gave the request; anything else is replaced, since it is written to logs.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
+_PROBLEM: Final = "application/problem+json"
+
+#: A weight of zero: "not acceptable".
+_REFUSED = re.compile(r"\bq\s*=\s*0(?:\.0*)?\s*(?:;|$)")
+
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
     """What an endpoint may want to know; bodies and parameters are parsed when they are asked for."""
 
@@ -32,12 +37,8 @@ class Request:
     path: str
     #: A larger body is refused.
     max_body_bytes: int
-    #: The part of the path that the route leaves open, such as an id.
+    #: The part of the path that the route leaves open, such as an id; known once the route is.
     argument: str = ""
-
-    @cached_property
-    def wants_json(self) -> bool:
-        return "json" in self.environ.get("HTTP_ACCEPT", "").lower() or self._content_type == JSON
 
     def query(self, addresses: Collection[str] = ()) -> dict[str, str]:
         """Parse the query string; see `parse_form`."""
@@ -73,8 +74,12 @@ class Request:
         return value
 
     @cached_property
+    def wants_json(self) -> bool:
+        return wants_json(self.environ.get("HTTP_ACCEPT", ""), self.environ.get("CONTENT_TYPE", ""))
+
+    @cached_property
     def _content_type(self) -> str:
-        return str(self.environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+        return media_type(self.environ.get("CONTENT_TYPE", ""))
 
     @cached_property
     def _body(self) -> bytes:
@@ -92,3 +97,18 @@ def request_id(environ: Environ) -> str:
     """Take the id that a proxy gave the request, or make one."""
     given = environ.get("HTTP_X_REQUEST_ID", "")
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def wants_json(accept: str, content_type: str) -> bool:
+    """Whether the answer is to be JSON: asked for by `Accept` (RFC 9110, section 12.5.1), or the request was JSON."""
+    if media_type(content_type) == JSON:
+        return True
+    for choice in accept.lower().split(","):
+        name, _, parameters = choice.partition(";")
+        if name.strip() in (JSON, _PROBLEM) and not _REFUSED.search(parameters):
+            return True
+    return False
+
+
+def media_type(header: str) -> str:
+    return header.partition(";")[0].strip().lower()

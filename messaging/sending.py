@@ -1,12 +1,17 @@
 """The one way in which a request sends a mail, whatever its path and form."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from messaging.addresses import parse_recipient
 from messaging.draft import Draft, check_subject, check_text
+from messaging.errors import InvalidError
+from messaging.fields import take_texts
 from messaging.gate import Caller, Gate
 from messaging.intake import Intake
 from messaging.outbox.records import Mail
+from messaging.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +20,28 @@ class Greeting:
 
     subject: str
     text: str
+
+
+class Names(NamedTuple):
+    """What the fields of a mail are called in a request."""
+
+    recipient: str
+    subject: str = "subject"
+    text: str = "text"
+
+
+def read_fields(request: Request, names: Names) -> dict[str, str]:
+    """Read a mail's fields, and a key, out of a body that is a form or JSON.
+
+    Raises:
+        BadRequestError, InvalidError, UnsupportedTypeError: with the field and the reason.
+    """
+    take_texts(request.query(), ())
+    fields = request.form((names.recipient,)) if request.has_form else request.json()
+    texts = take_texts(fields, (*names, "key"))
+    if names.recipient not in texts:
+        raise InvalidError("an address is missing", field=names.recipient)
+    return texts
 
 
 class Sending:
@@ -31,30 +58,28 @@ class Sending:
         self._intake = intake
         self._greeting = greeting
 
-    def draft(
-        self, caller: Caller, recipient: tuple[str, str], subject: str | None, text: tuple[str, str] | None
-    ) -> Draft:
+    def draft(self, caller: Caller, fields: Mapping[str, str], names: Names) -> Draft:
         """Make a draft of what the caller sent, or refuse.
 
         Args:
             caller: who sends it.
-            recipient: the field's name and its value.
-            subject: None if the caller gave none.
-            text: the field's name and its value; None if the caller gave none.
+            fields: the request's fields, the recipient among them.
+            names: what the fields are called there.
 
         Raises:
             UnauthorizedError, ForbiddenError, InvalidError: with the field and the reason.
         """
-        to = parse_recipient(recipient[1], recipient[0])
-        self._gate.check_recipient(to, recipient[0])
+        to = parse_recipient(fields[names.recipient], names.recipient)
+        self._gate.check_recipient(to, names.recipient)
+        subject, text = fields.get(names.subject), fields.get(names.text)
         if subject is None and text is None:
             self._gate.check_greeting(caller)
             return Draft(to, self._greeting.subject, self._greeting.text)
         self._gate.check_own_words(caller)
         return Draft(
             to,
-            check_subject(self._greeting.subject if subject is None else subject),
-            check_text(text[1], text[0]) if text else "",
+            check_subject(self._greeting.subject if subject is None else subject, names.subject),
+            check_text(text or "", names.text),
         )
 
     def send(self, draft: Draft, request_id: str) -> Mail:

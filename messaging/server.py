@@ -18,7 +18,7 @@ from config.values import Endpoint
 from messaging.application import Application
 from messaging.errors import RequestError, ServerRefusalError, TooLargeError
 from messaging.replies import render_error
-from messaging.request import request_id
+from messaging.request import request_id, wants_json
 
 #: Bytes of a request's line and header fields.
 MAX_HEADER_BYTES: Final = 32 * 1024
@@ -169,7 +169,8 @@ class _ErrorTask(ErrorTask):
     def execute(self) -> None:
         headers = self.request.headers
         given_id = request_id({"HTTP_X_REQUEST_ID": headers.get("X_REQUEST_ID", "")})
-        reply = render_error(given_id, self._refusal(), as_json="json" in headers.get("ACCEPT", "").lower())
+        as_json = wants_json(headers.get("ACCEPT", ""), headers.get("CONTENT_TYPE", ""))
+        reply = render_error(given_id, self._refusal(), as_json=as_json)
         self.status = reply.status
         self.response_headers = [*self.response_headers, *reply.headers]
         self.set_close_on_finish()

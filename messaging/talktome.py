@@ -1,5 +1,6 @@
 """The talktome log: one whole line for each request, or an error, never something in between."""
 
+import errno
 import fcntl
 import logging
 import os
@@ -79,8 +80,10 @@ class _LineFile(RotatingFileHandler):
     def check(self) -> None:
         self.acquire()
         try:
-            with self._locked():
-                pass
+            with self._locked() as file:
+                space = os.fstatvfs(file.fileno())
+                if space.f_blocks and not space.f_bavail:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             self.release()
 
@@ -131,4 +134,4 @@ def _write_whole(descriptor: int, line: bytes) -> None:
     written = os.write(descriptor, line)
     if written != len(line):
         os.ftruncate(descriptor, size)
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -14,8 +14,8 @@ from typing import Final, NoReturn
 from config.errors import MessagingError, SettingError
 from config.settings import Settings, environment
 from config.start import FAILED, USED_WRONGLY
-from config.values import Endpoint, endpoint
-from stack.addresses import check_free, edge_listen, reachable
+from config.values import endpoint
+from stack.addresses import check_free, edge_listen, reachable, tunnel_address
 from stack.manager import Manager, Part
 from stack.nginx import Edge
 from stack.ports import free_port
@@ -42,9 +42,16 @@ def main() -> int:
         environ = environment(os.environ, Path.cwd())
         settings = Settings.load(environ)
         listen = edge_listen(environ)
+        edge = Edge(
+            listen=str(listen),
+            web=str(reachable(settings.listen)),
+            max_body_bytes=settings.max_body_bytes,
+            run_directory=(_VAR / "nginx").absolute(),
+            tunnel=tunnel_address(environ),
+        )
         check_free({"EDGE_LISTEN": listen, "LISTEN": settings.listen, "INTERNAL_LISTEN": settings.internal_listen})
         with _broker(settings) as node:
-            return _run(settings, environ, listen, node)
+            return _run(settings, environ, edge, node)
     except SettingError as error:
         _say(str(error))
         return USED_WRONGLY
@@ -70,14 +77,7 @@ def _broker(settings: Settings) -> Iterator[RabbitMQ | None]:
         node.stop()
 
 
-def _run(settings: Settings, environ: Mapping[str, str], listen: Endpoint, node: RabbitMQ | None) -> int:
-    edge = Edge(
-        listen=str(listen),
-        web=str(reachable(settings.listen)),
-        max_body_bytes=settings.max_body_bytes,
-        run_directory=(_VAR / "nginx").absolute(),
-        tunnel=environ.get("TUNNEL_ADDRESS") or Edge.tunnel,
-    )
+def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: RabbitMQ | None) -> int:
     up = dict(environ, PYTHONUNBUFFERED="1")
     if node:
         up.pop("BROKER_URL_FILE", None)

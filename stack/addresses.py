@@ -1,6 +1,7 @@
 """Where the parts of the stack listen, settled before any of them starts."""
 
 import errno
+import ipaddress
 import os
 import socket
 from collections.abc import Mapping
@@ -24,6 +25,20 @@ def edge_listen(environ: Mapping[str, str]) -> Endpoint:
         raise SettingError("EDGE_LISTEN", f'"{text}" cannot be used', str(error)) from None
 
 
+def tunnel_address(environ: Mapping[str, str]) -> str:
+    """Where the ngrok agent connects from: `TUNNEL_ADDRESS`, which is the stack's own setting.
+
+    Raises:
+        SettingError: it cannot be used.
+    """
+    text = environ.get("TUNNEL_ADDRESS") or "127.0.0.1"
+    try:
+        return str(ipaddress.ip_network(text)) if "/" in text else str(ipaddress.ip_address(text))
+    except ValueError:
+        allowed = "an address or a network such as 127.0.0.1 or 10.0.0.0/8"
+        raise SettingError("TUNNEL_ADDRESS", f'"{text}" cannot be used', allowed) from None
+
+
 def check_free(listeners: Mapping[str, Endpoint]) -> None:
     """See that every address can be listened on.
 
@@ -33,7 +48,11 @@ def check_free(listeners: Mapping[str, Endpoint]) -> None:
     Raises:
         StackError: one cannot; the text is the line that says which.
     """
+    seen: dict[Endpoint, str] = {}
     for name, where in listeners.items():
+        if where in seen:
+            raise StackError(f"{seen[where]} and {name} are both {where}; one of them has to be another address")
+        seen[where] = name
         try:
             free = is_free(where.host, where.port)
             reason = os.strerror(errno.EADDRINUSE)

@@ -11,7 +11,7 @@ _WAIT_S: Final = 5.0
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether a broker speaks AMQP there; RabbitMQ opens its listeners when all the rest of it is up."""
+    """Whether a broker speaks AMQP there."""
     try:
         with socket.create_connection((host, port), timeout=_WAIT_S) as connection:
             connection.sendall(_HEADER)

@@ -184,6 +184,8 @@ class RabbitMQ:
             if time.monotonic() > deadline:
                 raise ServerError(f"RabbitMQ did not answer on port {self._port} in {_START_S:.0f} s (see {self.log})")
             time.sleep(0.02)
+        # It takes connections a moment before it takes commands.
+        self.ctl("await_startup")
 
     def _end(self, by: signal.Signals, grace_s: float) -> None:
         if self._process is not None:

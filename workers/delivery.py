@@ -25,6 +25,9 @@ _LOG: Final = logging.getLogger(__name__)
 _WRITE_DOWN_FOR_S: Final = 60.0
 _WRITE_DOWN_EVERY_S: Final = 0.5
 
+#: How long it does in a process that has to end, in seconds.
+_WRITE_DOWN_ENDING_S: Final = 1.0
+
 #: What ends the relay's hold: it has spoken to a mail of ours, whatever it said.
 _RELAY_ANSWERED: Final = (Outcome.SENT, Outcome.REFUSED, Outcome.BUSY)
 
@@ -102,7 +105,8 @@ class Delivery:
             self._insist(lambda: self._begin_hold(error), mail_id)
             return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=attempt)
         wait_s = None
-        if isinstance(error, BusyError):
+        if not isinstance(error, RefusedError):
+            # Unsure means temporary.
             wait_s = next_wait_s(self._retry_schedule_s, claim.mail.attempts, error.retry_after_s)
         if wait_s is None:
             _LOG.warning("mail %s failed after %d attempts: %s", mail_id, claim.mail.attempts, error)
@@ -120,12 +124,15 @@ class Delivery:
 
     def _insist(self, write: Callable[[], None], mail_id: str) -> None:
         """Write until it is written: what the relay said must not be lost to a database that is away for a moment."""
-        give_up_at = time.monotonic() + _WRITE_DOWN_FOR_S
+        began = time.monotonic()
+        give_up_at = began + _WRITE_DOWN_FOR_S
         while True:
             try:
                 write()
                 return
             except OutboxUnavailableError as error:
+                if self._stopping.is_set():
+                    give_up_at = min(give_up_at, began + _WRITE_DOWN_ENDING_S)
                 if time.monotonic() > give_up_at:
                     _LOG.error("mail %s: the result is not written down: %s", mail_id, error)
                     return

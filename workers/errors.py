@@ -14,6 +14,8 @@ class DeliveryError(MessagingError):
         self.code = code
         #: Whether the connection ended and the relay does not have the mail: another connection may do.
         self.gone = False
+        #: When the relay asked to be tried again, in seconds; none where it did not say.
+        self.retry_after_s: float | None = None
         #: Milliseconds until the relay was ready for a mail, and from then on.
         self.connect_ms = 0
         self.transfer_ms = 0
@@ -28,7 +30,6 @@ class BusyError(DeliveryError):
 
     def __init__(self, reply: str, code: int | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(reply, code)
-        #: When the relay asked to be tried again, in seconds; none where it did not say.
         self.retry_after_s = retry_after_s
 
 

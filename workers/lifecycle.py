@@ -18,9 +18,9 @@ from workers.transports.transport import Transport
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: How long a stopping worker lets its conversations go on before it cuts them, in seconds; within the 15 s that all
-#: of the stop may take.
-GRACE_S: Final = 10.0
+#: How long a stopping worker lets its conversations go on before it cuts them, in seconds: all of the stop may take
+#: 15 s, and what is cut has to be written down, to a database that may keep us waiting for 5 s.
+GRACE_S: Final = 8.0
 
 
 class Lifecycle(Middleware):

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Final
 
-from messaging.errors import InvalidError, NotFoundError
+from messaging.errors import NotFoundError
 from messaging.fields import take_texts
 from messaging.gate import Gate
 from messaging.outbox.ids import is_id
@@ -12,7 +12,7 @@ from messaging.outbox.records import Mail
 from messaging.outlook import Outlook
 from messaging.replies import Answer
 from messaging.request import Request
-from messaging.sending import Sending
+from messaging.sending import Names, Sending, read_fields
 from messaging.views import (
     accepted_document,
     accepted_line,
@@ -22,7 +22,7 @@ from messaging.views import (
     status_url,
 )
 
-_KNOWN: Final = ("to", "subject", "text", "key")
+_NAMES: Final = Names("to")
 
 
 class Emails:
@@ -42,15 +42,9 @@ class Emails:
         self._outbox = outbox
 
     def post(self, request: Request) -> Answer:
-        take_texts(request.query(), ())
-        fields = take_texts(request.form(("to",)) if request.has_form else request.json(), _KNOWN)
-        if "to" not in fields:
-            raise InvalidError("an address is missing", field="to")
+        fields = read_fields(request, _NAMES)
         caller = self._gate.identify(request, fields.get("key"))
-        text = fields.get("text")
-        draft = self._sending.draft(
-            caller, ("to", fields["to"]), fields.get("subject"), None if text is None else ("text", text)
-        )
+        draft = self._sending.draft(caller, fields, _NAMES)
         mail = self._sending.send(draft, request.id)
         remark = self._outlook.remark(in_full=caller.known)
         return Answer(

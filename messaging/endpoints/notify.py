@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from messaging.endpoints.emails import find
-from messaging.errors import InvalidError
 from messaging.fields import take_texts
 from messaging.gate import Gate
 from messaging.outbox.outbox import Outbox
@@ -14,10 +13,10 @@ from messaging.outbox.states import State
 from messaging.outlook import Outlook
 from messaging.replies import Answer
 from messaging.request import Request
-from messaging.sending import Sending
+from messaging.sending import Names, Sending, read_fields
 from messaging.views import status_line, status_url
 
-_KNOWN: Final = ("email", "subject", "message", "key")
+_NAMES: Final = Names("email", text="message")
 
 #: A mail's state as the front ends of task queues name it.
 TASK_STATUS: Final[Mapping[State, str]] = {
@@ -48,19 +47,9 @@ class Notify:
         self._outbox = outbox
 
     def post(self, request: Request) -> Answer:
-        take_texts(request.query(), ())
-        fields = take_texts(request.form(("email",)) if request.has_form else request.json(), _KNOWN)
-        if "email" not in fields:
-            raise InvalidError("an address is missing", field="email")
+        fields = read_fields(request, _NAMES)
         caller = self._gate.identify(request, fields.get("key"))
-        message = fields.get("message")
-        draft = self._sending.draft(
-            caller,
-            ("email", fields["email"]),
-            fields.get("subject"),
-            None if message is None else ("message", message),
-        )
-        mail = self._sending.send(draft, request.id)
+        mail = self._sending.send(self._sending.draft(caller, fields, _NAMES), request.id)
         document = {"task_id": mail.id, "status": TASK_STATUS[mail.state]}
         line = f"task {mail.id} {TASK_STATUS[mail.state]}, status: /task_status/{mail.id}"
         return Answer(HTTPStatus.ACCEPTED, line, document, [("Location", status_url(mail))])

@@ -1,26 +1,20 @@
 """The brokers, without a server: what they are made of, and the bound of the embedded one."""
 
 import socket
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 import pika
 import pytest
 from dramatiq import Middleware
+from dramatiq.broker import Consumer, MessageProxy
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
-from config.broker import (
-    ACTOR,
-    MEMORY_LIMIT,
-    QUEUE,
-    BrokerFullError,
-    MemoryBroker,
-    RabbitBroker,
-    check_reachable,
-    make_broker,
-    message_for,
-    with_deadlines,
-)
+from config.broker import ACTOR, QUEUE, make_broker, message_for
 from config.broker_url import parse_broker_url
 from config.errors import MessagingError
+from config.memory_broker import MEMORY_LIMIT, BrokerFullError, MemoryBroker
+from config.rabbit_broker import RabbitBroker
 
 
 @pytest.fixture(autouse=True)
@@ -61,26 +55,26 @@ def test_a_broker_has_our_queue_and_the_middleware_it_was_given_and_no_other(url
 
 
 def test_the_embedded_broker_counts_what_waits(memory: MemoryBroker) -> None:
-    assert memory.depth() == 0
+    assert memory.depth(QUEUE) == 0
     memory.enqueue(message_for("a"))
     memory.enqueue(message_for("b"))
-    assert memory.depth() == 2
+    assert memory.depth(QUEUE) == 2
 
 
 def test_the_embedded_broker_takes_no_more_than_its_bound_and_goes_on_below_it(
     memory: MemoryBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert MEMORY_LIMIT == 10_000
-    monkeypatch.setattr("config.broker.MEMORY_LIMIT", 3)
+    monkeypatch.setattr("config.memory_broker.MEMORY_LIMIT", 3)
     for mail_id in "abc":
         memory.enqueue(message_for(mail_id))
     for _ in range(2):
         with pytest.raises(BrokerFullError, match="3 ids are waiting already"):
             memory.enqueue(message_for("d"))
-    assert memory.depth() == 3
+    assert memory.depth(QUEUE) == 3
     memory.queues[QUEUE].get_nowait()
     memory.enqueue(message_for("d"))
-    assert memory.depth() == 3
+    assert memory.depth(QUEUE) == 3
     assert issubclass(BrokerFullError, MessagingError)
 
 
@@ -107,10 +101,108 @@ def test_every_host_has_the_deadlines_and_what_its_own_url_says_wins() -> None:
 
 
 def test_the_deadlines_change_nothing_else_of_a_url() -> None:
-    url = with_deadlines("amqps://u%3A:p%2F@[::1]:5671/%2Fv?heartbeat=0")
-    assert url.startswith("amqps://u%3A:p%2F@[::1]:5671/%2Fv?heartbeat=0&")
-    assert with_deadlines(url) == url
+    host = "amqps://u%3A:p%2F@[::1]:5671/%2Fv?heartbeat=0"
+    (changed,) = _rabbit(host).parameters
+    unchanged = pika.URLParameters(host)
+    for name in ("host", "port", "virtual_host", "credentials", "heartbeat"):
+        assert getattr(changed, name) == getattr(unchanged, name)
+    assert changed.ssl_options is not None
+    assert changed.blocked_connection_timeout == 2
 
 
-def test_the_embedded_broker_is_always_reachable() -> None:
-    check_reachable(parse_broker_url("memory://"))
+def test_the_embedded_broker_is_always_there(memory: MemoryBroker) -> None:
+    memory.check(QUEUE)
+
+
+class ScriptedConsumer(Consumer):
+    """Stands for a consumer of one connection, whose messages it numbers from 1; remembers what it is told."""
+
+    def __init__(self, broker: object, queue: str, prefetch: int, timeout: int) -> None:
+        self.made_with = (queue, prefetch, timeout)
+        self.acked: list[MessageProxy] = []
+        self.nacked: list[MessageProxy] = []
+        self.requeued: list[MessageProxy] = []
+        self.idle = False
+        self.closed = False
+
+    def __next__(self) -> MessageProxy | None:
+        return None if self.idle else MessageProxy(message_for("0190-id"))
+
+    def ack(self, message: MessageProxy) -> None:
+        self.acked.append(message)
+
+    def nack(self, message: MessageProxy) -> None:
+        self.nacked.append(message)
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        self.requeued += messages
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def consume(monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[Consumer, ScriptedConsumer]]:
+    """Connects: makes a consumer as Dramatiq does after each reconnect, with the one inside that talks to RabbitMQ."""
+    inside: list[ScriptedConsumer] = []
+
+    def make(broker: object, queue: str, prefetch: int, timeout: int) -> ScriptedConsumer:
+        inside.append(ScriptedConsumer(broker, queue, prefetch, timeout))
+        return inside[-1]
+
+    monkeypatch.setattr(RabbitmqBroker, "consumer_class", property(lambda _broker: make))
+    broker = _rabbit("amqp://host")
+
+    def consume() -> tuple[Consumer, ScriptedConsumer]:
+        return broker.consumer_class(broker, QUEUE, 3, 250), inside[-1]
+
+    return consume
+
+
+Consume = Callable[[], tuple[Consumer, ScriptedConsumer]]
+
+
+def received(consumer: Consumer) -> MessageProxy:
+    message = next(consumer)
+    assert message is not None
+    return message
+
+
+def test_what_came_by_a_connection_is_acknowledged_on_it(consume: Consume) -> None:
+    consumer, inside = consume()
+    assert inside.made_with == (QUEUE, 3, 250)
+    first, second, third = (received(consumer) for _ in range(3))
+    consumer.ack(first)
+    consumer.nack(second)
+    consumer.requeue([third])
+    assert (inside.acked, inside.nacked, inside.requeued) == ([first], [second], [third])
+    assert first.args == ("0190-id",)
+
+
+def test_what_came_by_the_connection_before_is_given_back_by_rabbitmq_and_not_by_us(consume: Consume) -> None:
+    before, inside_before = consume()
+    old = received(before)
+    consumer, inside = consume()
+    new = received(consumer)
+    consumer.ack(old)
+    consumer.nack(old)
+    consumer.requeue([old, new])
+    assert (inside.acked, inside.nacked, inside.requeued) == ([], [], [new])
+    assert (inside_before.acked, inside_before.nacked, inside_before.requeued) == ([], [], [])
+
+
+def test_what_came_from_nowhere_is_not_acknowledged(consume: Consume) -> None:
+    consumer, inside = consume()
+    stray = MessageProxy(message_for("0190-id"))
+    consumer.ack(stray)
+    consumer.nack(stray)
+    consumer.requeue([stray])
+    assert (inside.acked, inside.nacked, inside.requeued) == ([], [], [])
+
+
+def test_a_fenced_consumer_idles_and_closes_as_the_one_inside(consume: Consume) -> None:
+    consumer, inside = consume()
+    inside.idle = True
+    assert next(consumer) is None
+    consumer.close()
+    assert inside.closed

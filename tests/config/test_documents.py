@@ -32,11 +32,11 @@ def test_the_readme_has_the_settings_in_the_table_s_order_and_no_others() -> Non
     assert re.findall(r"^\| `([A-Z_]+)` \|", section, re.MULTILINE) == [setting.name for setting in TABLE.values()]
 
 
-def test_the_example_has_every_setting_once_and_what_compose_needs() -> None:
+def test_the_example_has_every_setting_once_and_what_the_edge_and_compose_need() -> None:
     names = [name for _, name, _ in _ENTRY.findall(_EXAMPLE)]
     ours = [setting.name for setting in TABLE.values()]
     for_compose = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", _COMPOSE)) - set(ours)
-    assert sorted(names) == sorted([*ours, *for_compose])
+    assert sorted(names) == sorted([*ours, *for_compose, "EDGE_LISTEN"])
 
 
 def test_every_setting_of_the_example_is_commented_out_below_a_line_about_it() -> None:

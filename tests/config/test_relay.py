@@ -54,6 +54,8 @@ def test_a_url_says_where_mail_goes_and_how(value: str, relay: Relay) -> None:
         "smtp://me@host",
         "smtp://me:@host",
         "smtp://:pw@host",
+        "smtp://m%C3%A9:pw@host",
+        "smtp://me:p%C3%B6@host",
         "smtp://host?tls=starttls",
         "smtp://host?tls",
         "smtp://host?TLS=none",

@@ -12,7 +12,7 @@ from config.secret import Secret
 from config.settings import TABLE, Settings, environment
 from config.values import Endpoint, Rate
 
-#: For each setting a value that cannot be used; only a password may be anything.
+#: For each setting a value that cannot be used.
 BAD = {
     "LISTEN": "8080",
     "INTERNAL_LISTEN": "localhost",
@@ -20,6 +20,7 @@ BAD = {
     "BROKER_URL": "kafka://me:hunter2@host",
     "SMTP_URL": "smtp://me:hunter2@host/path",
     "EMAIL_USERNAME": "caf\udce9",
+    "EMAIL_PASSWORD": "café hunter2",
     "MAIL_FROM": "nobody",
     "TALKTOME_LOG": "a\0b",
     "TALKTOME_LOG_MAX_BYTES": "1023",
@@ -29,6 +30,8 @@ BAD = {
     "RETRY_SCHEDULE": "1m,soon",
     "LEASE": "0s",
     "HOLD_PROBE": "1 minute",
+    "POISON_LIMIT": "2",
+    "RETENTION": "never",
     "REPEAT_WINDOW": "10",
     "OPEN_SENDMAIL": "yes",
     "OPEN_PER_RECIPIENT": "3",
@@ -58,6 +61,7 @@ def test_every_setting_has_a_default() -> None:
     assert (settings.talktome_log_max_bytes, settings.talktome_log_backups) == (10 * 1024 * 1024, 5)
     assert settings.retry_schedule_s == (60, 300, 900, 1800, 3600, 7200, 14400, 28800, 57600)
     assert (settings.lease_s, settings.hold_probe_s, settings.repeat_window_s) == (120, 60, 10)
+    assert (settings.poison_limit, settings.retention_s) == (5, 30 * 86400)
     assert settings.open_sendmail is True
     assert settings.open_per_recipient == Rate(3, 3600)
     assert settings.open_per_client == Rate(20, 3600)
@@ -81,8 +85,8 @@ def test_settings_cannot_be_changed() -> None:
         Settings.load({}).log_level = "debug"  # type: ignore[misc]
 
 
-def test_there_is_a_bad_value_here_for_every_setting_but_the_password() -> None:
-    assert set(BAD) == {setting.name for setting in TABLE.values()} - {"EMAIL_PASSWORD"}
+def test_there_is_a_bad_value_here_for_every_setting() -> None:
+    assert set(BAD) == {setting.name for setting in TABLE.values()}
 
 
 @pytest.mark.parametrize(("name", "value"), BAD.items())
@@ -99,7 +103,7 @@ def test_a_bad_value_is_named_in_one_line_with_what_is_allowed(name: str, value:
     assert caught.value.allowed
 
 
-@pytest.mark.parametrize("name", sorted(SECRETS - {"EMAIL_PASSWORD"}))
+@pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_bad_value_that_may_hold_a_secret_is_shown_nowhere(name: str) -> None:
     with pytest.raises(SettingError) as caught:
         Settings.load({name: BAD[name]})
@@ -152,9 +156,9 @@ def test_the_outbox_is_kept_in_a_file(value: str) -> None:
 
 def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
-    file.write_text("  pass wörd\n")
+    file.write_text("  pass word\n")
     settings = Settings.load({"EMAIL_USERNAME": "me", "EMAIL_PASSWORD_FILE": str(file), "EMAIL_PASSWORD": ""})
-    assert settings.email_password == Secret("pass wörd")
+    assert settings.email_password == Secret("pass word")
     assert settings.given == {"EMAIL_USERNAME", "EMAIL_PASSWORD"}
 
 
@@ -216,6 +220,31 @@ def test_half_a_login_is_refused(environ: dict[str, str], missing: str) -> None:
     with pytest.raises(SettingError) as caught:
         Settings.load(environ)
     assert str(caught.value) == f"{missing}: not set; allowed: EMAIL_USERNAME and EMAIL_PASSWORD together, or neither"
+
+
+def test_a_password_is_nowhere_shown_whichever_way_it_is_given(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("hunter2 wörd\n")
+    with pytest.raises(SettingError) as caught:
+        Settings.load({"EMAIL_USERNAME": "me", "EMAIL_PASSWORD_FILE": str(file)})
+    assert str(caught.value) == "EMAIL_PASSWORD: the value cannot be used; allowed: printable ASCII characters"
+
+
+@pytest.mark.parametrize(("value", "limit"), [("3", 3), ("1000", 1000)])
+def test_the_poison_limit_is_above_the_two_deaths_that_may_be_a_neighbour_s(value: str, limit: int) -> None:
+    assert Settings.load({"POISON_LIMIT": value}).poison_limit == limit
+
+
+@pytest.mark.parametrize("value", ["2", "1001", "off"])
+def test_another_poison_limit_is_refused(value: str) -> None:
+    with pytest.raises(SettingError, match=r"^POISON_LIMIT: .* allowed: a whole number from 3 to 1000$"):
+        Settings.load({"POISON_LIMIT": value})
+
+
+@pytest.mark.parametrize("value", ["off", "OFF"])
+def test_finished_mails_can_be_kept_for_ever(value: str) -> None:
+    assert Settings.load({"RETENTION": value}).retention_s is None
+    assert Settings.load({"RETENTION": "7d"}).retention_s == 7 * 86400
 
 
 def test_the_file_fills_in_what_the_environment_lacks_and_overrides_nothing(tmp_path: Path) -> None:

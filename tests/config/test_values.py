@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config import values
+from config.secret import Secret
 from config.values import Endpoint, Rate
 from tests.fixtures.refusals import refusal
 
@@ -283,7 +284,32 @@ def test_anything_else_is_not_a_recipient(value: str) -> None:
         values.recipients(value)
 
 
+@pytest.mark.parametrize("value", ["me", "me@example.com", "abcd efgh", "~!@#$%^&*()", ""])
+def test_a_login_is_printable_ascii(value: str) -> None:
+    assert values.ascii_text(value) == value
+    assert values.password(value) == Secret(value)
+
+
+@pytest.mark.parametrize("value", ["café", "caf\udce9", "a\0b", "a\r\nb", "a\tb", "a\x7f", "a\u00a0b"])
+def test_a_login_that_smtp_cannot_carry_is_refused(value: str) -> None:
+    for parse in (values.ascii_text, values.password):
+        assert refusal(ValueError, parse, value) == "printable ASCII characters"
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("30d", 30 * 86400.0), ("1ms", 0.001), ("off", None), ("Off", None)])
+def test_some_durations_can_be_switched_off(value: str, seconds: float | None) -> None:
+    assert values.optional_duration(value) == seconds
+
+
+@pytest.mark.parametrize("value", ["", "0s", "on", "0", "none", "366d", " off"])
+def test_anything_else_is_neither_a_duration_nor_off(value: str) -> None:
+    said = refusal(ValueError, values.optional_duration, value)
+    assert said.startswith("a duration ")
+    assert said.endswith(", or off")
+
+
 _PARSERS = [
+    (values.ascii_text, "printable ASCII characters"),
     (values.boolean, "true or false"),
     (values.choice("text", "json"), "text or json"),
     (values.duration, "a duration"),
@@ -291,6 +317,8 @@ _PARSERS = [
     (values.endpoint, "port"),
     (values.integer(0, 10), "a whole number"),
     (values.line, "one line"),
+    (values.optional_duration, ", or off"),
+    (values.password, "printable ASCII characters"),
     (values.path, "a file's path"),
     (values.positive_duration, "a duration"),
     (values.rate, "a rate"),

@@ -2,6 +2,19 @@
 
 from tests.fixtures.disks import small_disk
 from tests.fixtures.service import key, make_service, service
-from tests.fixtures.storage import clock, database, database_path, outbox
+from tests.fixtures.storage import claims, clock, database, database_path, due, heartbeats, hold, outbox
 
-__all__ = ["clock", "database", "database_path", "key", "make_service", "outbox", "service", "small_disk"]
+__all__ = [
+    "claims",
+    "clock",
+    "database",
+    "database_path",
+    "due",
+    "heartbeats",
+    "hold",
+    "key",
+    "make_service",
+    "outbox",
+    "service",
+    "small_disk",
+]

@@ -36,7 +36,7 @@ def _closed(*allowed: str) -> Gate:
 
 
 def test_a_caller_without_a_key_is_a_stranger(gate: Gate, keys: OneKey) -> None:
-    assert gate.identify(request()) == STRANGER
+    assert gate.identify(request(), None) == STRANGER
     assert not STRANGER.known
     assert keys.asked == []
 
@@ -51,7 +51,7 @@ def test_a_caller_without_a_key_is_a_stranger(gate: Gate, keys: OneKey) -> None:
     ],
 )
 def test_a_key_in_a_header_field_names_the_caller(gate: Gate, headers: dict[str, str]) -> None:
-    assert gate.identify(request(headers=headers)) == _KNOWN
+    assert gate.identify(request(headers=headers), None) == _KNOWN
     assert _KNOWN.known
 
 
@@ -59,26 +59,33 @@ def test_a_key_among_the_parameters_names_the_caller(gate: Gate) -> None:
     assert gate.identify(request(), "msg_1") == _KNOWN
 
 
-@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "msg_1", "Bearer", "Bearer "])
+@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "msg_1", "Digest Bearer msg_1"])
 def test_other_ways_of_authorization_say_nothing_here(gate: Gate, authorization: str) -> None:
-    assert gate.identify(request(headers={"Authorization": authorization})) == STRANGER
+    assert gate.identify(request(headers={"Authorization": authorization}), None) == STRANGER
 
 
 @pytest.mark.parametrize(
     ("headers", "key"),
     [
-        ({"Authorization": "Bearer msg_2"}, ""),
-        ({"X-API-Key": "msg_2"}, ""),
-        ({"X-API-Key": "msg_2", "Authorization": "Bearer msg_1"}, ""),
+        ({"Authorization": "Bearer msg_2"}, None),
+        ({"X-API-Key": "msg_2"}, None),
+        ({"X-API-Key": "msg_2", "Authorization": "Bearer msg_1"}, None),
         ({"Authorization": "Bearer msg_1"}, "msg_2"),
         ({"X-API-Key": "msg_1"}, "msg_2"),
         ({}, "msg_2"),
         ({}, "MSG_1"),
         ({}, "\ud800"),
+        # A script whose variable is not set must not be taken for a stranger's.
+        ({}, ""),
+        ({"X-API-Key": ""}, None),
+        ({"Authorization": "Bearer "}, None),
+        ({"Authorization": "Bearer"}, None),
+        ({"X-API-Key": "msg_1"}, ""),
+        ({"Authorization": "Bearer msg_1", "X-API-Key": ""}, None),
     ],
 )
 def test_a_wrong_key_is_refused_and_its_caller_not_taken_for_a_stranger(
-    gate: Gate, headers: dict[str, str], key: str
+    gate: Gate, headers: dict[str, str], key: str | None
 ) -> None:
     with pytest.raises(UnauthorizedError, match=r"^this key is not known here$"):
         gate.identify(request(headers=headers), key)

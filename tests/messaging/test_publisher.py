@@ -10,11 +10,14 @@ import pytest
 from messaging import publisher as module
 from messaging.outbox import database as database_module
 from messaging.outbox.database import Database
-from messaging.outbox.outbox import PUBLISH_WITHIN_MS, PUBLISHED_FOR_MS, Outbox
+from messaging.outbox.due import PUBLISHED_FOR_MS, DueMails
+from messaging.outbox.errors import OutboxUnavailableError
+from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
+from messaging.outbox.relay_hold import RelayHold
 from messaging.publisher import BrokerPublisher
 from tests.fixtures.brokers import RememberingBroker
 from tests.fixtures.clock import NOON_MS, Clock
-from tests.fixtures.storage import accept, connected, locked, url_of
+from tests.fixtures.storage import POISON_LIMIT, PROBE_EVERY_S, accept, connected, locked, url_of
 from tests.fixtures.waiting import until
 
 SOON = NOON_MS + PUBLISH_WITHIN_MS
@@ -29,8 +32,8 @@ def broker() -> Iterator[RememberingBroker]:
 
 
 @pytest.fixture
-def publisher(broker: RememberingBroker, outbox: Outbox) -> Iterator[BrokerPublisher]:
-    publisher = BrokerPublisher(broker, outbox)
+def publisher(broker: RememberingBroker, due: DueMails, hold: RelayHold) -> Iterator[BrokerPublisher]:
+    publisher = BrokerPublisher(broker, due, hold)
     publisher.start()
     yield publisher
     broker.go_on()
@@ -95,10 +98,10 @@ def test_nobody_waits_for_a_broker_that_does_not_answer(
 
 
 def test_what_waited_meanwhile_is_noted_in_one_transaction(
-    publisher: BrokerPublisher, broker: RememberingBroker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    publisher: BrokerPublisher, broker: RememberingBroker, due: DueMails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noted: list[list[str]] = []
-    monkeypatch.setattr(outbox, "mark_published", lambda ids: noted.append(list(ids)))
+    monkeypatch.setattr(due, "mark_published", lambda ids: noted.append(list(ids)))
     broker.hold_up()
     publisher.publish("first")
     assert broker.arrived.acquire(timeout=10)
@@ -165,7 +168,8 @@ def test_it_survives_that_the_outbox_cannot_note_it(
     impatient = Database(url_of(database_path))
     outbox = Outbox(impatient, clock)
     mails = [accept(outbox) for _ in range(2)]
-    publisher = BrokerPublisher(broker, outbox)
+    due, hold = DueMails(impatient, POISON_LIMIT, clock), RelayHold(impatient, PROBE_EVERY_S, clock)
+    publisher = BrokerPublisher(broker, due, hold)
     publisher.start()
     with locked(database_path):
         publisher.publish(mails[0].id)
@@ -176,9 +180,11 @@ def test_it_survives_that_the_outbox_cannot_note_it(
     impatient.close()
 
 
-def test_what_is_too_much_stays_due(broker: RememberingBroker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_much_stays_due(
+    broker: RememberingBroker, due: DueMails, hold: RelayHold, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 3)
-    publisher = BrokerPublisher(broker, outbox)
+    publisher = BrokerPublisher(broker, due, hold)
     for number in range(10):
         publisher.publish(str(number))
     publisher.start()
@@ -188,8 +194,8 @@ def test_what_is_too_much_stays_due(broker: RememberingBroker, outbox: Outbox, m
     publisher.stop(10)
 
 
-def test_at_its_end_it_publishes_what_waits(broker: RememberingBroker, outbox: Outbox) -> None:
-    publisher = BrokerPublisher(broker, outbox)
+def test_at_its_end_it_publishes_what_waits(broker: RememberingBroker, due: DueMails, hold: RelayHold) -> None:
+    publisher = BrokerPublisher(broker, due, hold)
     ids = [str(number) for number in range(500)]
     for mail_id in ids:
         publisher.publish(mail_id)
@@ -208,3 +214,61 @@ def test_its_end_does_not_wait_for_a_broker_that_does_not_answer(
     began = time.monotonic()
     publisher.stop(0.05)
     assert time.monotonic() - began < 5
+
+
+def test_while_the_relay_is_held_nothing_is_published_and_what_is_accepted_stays_due(
+    publisher: BrokerPublisher,
+    broker: RememberingBroker,
+    outbox: Outbox,
+    hold: RelayHold,
+    database_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hold.begin("AUTH: 535 5.7.8 Bad credentials")
+    held = [accept(outbox) for _ in range(3)]
+    for mail in held:
+        publisher.publish(mail.id)
+    until(publisher._waiting.empty)
+    publisher.stop(10)
+    assert broker.ids == []
+    assert due_at(database_path) == {mail.id: SOON for mail in held}
+    assert caplog.records == []
+
+
+def test_after_the_hold_it_publishes_again(
+    publisher: BrokerPublisher, broker: RememberingBroker, outbox: Outbox, hold: RelayHold, database_path: Path
+) -> None:
+    hold.begin("AUTH: 535 5.7.8 Bad credentials")
+    publisher.publish(accept(outbox).id)
+    until(publisher._waiting.empty)
+    hold.release()
+    mail = accept(outbox)
+    # The first may still be looked at; it is for the dispatcher, not for us.
+    publisher.publish(mail.id)
+    until(lambda: due_at(database_path)[mail.id] == LATER)
+    assert mail.id in broker.ids
+
+
+def test_where_nobody_can_say_whether_the_relay_is_held_nothing_is_published(
+    broker: RememberingBroker,
+    due: DueMails,
+    hold: RelayHold,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise OutboxUnavailableError("unable to open database file")
+
+    publisher = BrokerPublisher(broker, due, hold)
+    with monkeypatch.context() as patch:
+        patch.setattr(hold, "read", fail)
+        publisher.publish("1")
+        publisher.start()
+        until(publisher._waiting.empty)
+        publisher.publish("2")
+        until(publisher._waiting.empty)
+        publisher.stop(10)
+    assert broker.ids == []
+    # The broker has nothing to do with it.
+    assert "they stay due: unable to open database file" in caplog.text
+    assert "the broker cannot be reached" not in caplog.text

@@ -123,4 +123,8 @@ def test_a_body_can_be_asked_for_again() -> None:
 def test_header_fields_are_found_by_their_names() -> None:
     sent = request(headers={"X-API-Key": "msg_x"})
     assert sent.header("X-API-Key") == sent.header("x-api-key") == "msg_x"
-    assert sent.header("Authorization") == ""
+    assert sent.header("Authorization") is None
+
+
+def test_an_empty_header_field_is_not_one_that_is_missing() -> None:
+    assert request(headers={"X-API-Key": ""}).header("X-API-Key") == ""

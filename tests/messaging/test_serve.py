@@ -243,6 +243,39 @@ def test_what_was_accepted_before_a_kill_is_delivered_after_the_next_start(begin
             assert connection.answer().json["state"] == State.SENT
 
 
+def test_while_the_relay_refuses_us_it_says_so_and_sends_everything_when_it_does_no_longer(begin: Serve) -> None:
+    with SmtpServer({"MAIL": "530 5.7.0 Authentication required"}) as relay:
+        serving = begin(SMTP_URL=relay.url, HOLD_PROBE="300ms").wait_until_it_listens()
+        ids = [serving.send() for _ in range(3)]
+        until(lambda: "relay" in serving.get("/readyz", serving.internal)[1])
+        status, line = serving.get("/readyz", serving.internal)
+        assert status == 503
+        assert re.fullmatch(r"down: relay \(held since \S+Z: .*530 5\.7\.0 Authentication required\)", line)
+        until(lambda: re.fullmatch(r"\w+ \(the relay is held since \S+Z\)", serving.get(f"/v1/emails/{ids[0]}")[1]))
+        assert set(serving.states().values()) <= {"queued", "sending"}
+        relay.follow({})
+        until(lambda: serving.states() == dict.fromkeys(ids, "sent"))
+        until(lambda: serving.get("/readyz", serving.internal) == (200, "ready"))
+        assert len(relay.accepted) == 3
+        with connected(serving.folder / "var" / "messaging.db") as connection:
+            assert connection.execute("SELECT DISTINCT attempts FROM mails").fetchall() == [(1,)]
+
+
+def test_readiness_asks_after_every_part(begin: Serve) -> None:
+    serving = begin().wait_until_it_listens()
+    until(lambda: serving.get("/readyz", serving.internal) == (200, "ready"))
+    with Connection(serving.internal) as connection:
+        connection.get("/readyz", f"Accept: {JSON['Accept']}")
+        assert connection.answer().json["parts"].keys() == {"database", "broker", "talktome log", "workers", "relay"}
+
+    def asked_when_the_last_sign_of_life_is_old() -> tuple[int, str]:
+        with connected(serving.folder / "var" / "messaging.db") as database:
+            database.execute("UPDATE workers SET seen_at = seen_at - 41000")
+        return serving.get("/readyz", serving.internal)
+
+    until(lambda: asked_when_the_last_sign_of_life_is_old() == (503, "down: workers (none seen for 40 s)"))
+
+
 def test_an_address_that_is_taken_is_told_in_one_line(begin: Serve) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -254,8 +287,8 @@ def test_an_address_that_is_taken_is_told_in_one_line(begin: Serve) -> None:
 @pytest.mark.parametrize(
     ("environ", "code", "words"),
     [
-        ({"DATABASE_URL": "sqlite:////dev/null/messaging.db"}, 1, "/dev/null"),
-        ({"DATABASE_URL": "sqlite:////proc/messaging.db"}, 1, "unable to open database file"),
+        ({"DATABASE_URL": "sqlite:////dev/null/messaging.db"}, 1, "DATABASE_URL: /dev/null/messaging.db: File exists"),
+        ({"DATABASE_URL": "sqlite:////proc/messaging.db"}, 1, "DATABASE_URL: /proc/messaging.db: No such file"),
         ({"WEB_THREADS": "many"}, 2, 'WEB_THREADS: "many" cannot be used; allowed: '),
         ({"TALKTOME_LOG": "/proc/talktome.log"}, 2, "TALKTOME_LOG: /proc/talktome.log cannot be written "),
     ],

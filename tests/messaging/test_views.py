@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from messaging.outbox.records import Attempt, Mail, Outcome
 from messaging.outbox.states import FINAL, State
+from messaging.timestamps import timestamp
 from messaging.views import (
     accepted_document,
     accepted_line,
@@ -16,7 +17,6 @@ from messaging.views import (
     public_document,
     status_line,
     status_url,
-    timestamp,
 )
 
 #: 2026-03-01 12:00:00.042 UTC.
@@ -54,8 +54,8 @@ def test_no_millisecond_is_lost(milliseconds: int) -> None:
 
 def test_who_sent_a_mail_is_told_where_to_ask_about_it() -> None:
     assert status_url(_MAIL) == "/v1/emails/0190a000-0000-7000-8000-000000000000"
-    assert accepted_line(_MAIL) == f"accepted for me@example.com, status: {status_url(_MAIL)}"
-    assert accepted_document(_MAIL) == {
+    assert accepted_line(_MAIL, "") == f"accepted for me@example.com, status: {status_url(_MAIL)}"
+    assert accepted_document(_MAIL, "") == {
         "id": _MAIL.id,
         "state": "queued",
         "to": "me@example.com",
@@ -65,7 +65,7 @@ def test_who_sent_a_mail_is_told_where_to_ask_about_it() -> None:
 
 
 def test_a_stranger_sees_the_state_and_the_times() -> None:
-    assert public_document(_SENT) == {
+    assert public_document(_SENT, "") == {
         "id": _SENT.id,
         "state": "sent",
         "final": True,
@@ -78,13 +78,13 @@ def test_a_stranger_sees_the_state_and_the_times() -> None:
 
 
 def test_a_stranger_sees_nothing_else() -> None:
-    shown = f"{public_document(_SENT)} {status_line(_SENT)}"
+    shown = f"{public_document(_SENT, '')} {status_line(_SENT)}"
     for hidden in (_MAIL.recipient, _MAIL.sender, _MAIL.subject, _MAIL.text, "Greylisted", "queued as"):
         assert hidden not in shown
 
 
 def test_a_caller_with_a_key_sees_the_attempts_and_the_relay_s_words() -> None:
-    document = full_document(_SENT, _ATTEMPTS)
+    document = full_document(_SENT, _ATTEMPTS, "")
     assert document.items() >= {"to": "me@example.com", "from": "messaging@localhost", "subject": "A subject"}.items()
     assert document["attempts"][0] == {
         "number": 1,
@@ -120,3 +120,24 @@ def test_the_status_ends_with_the_relay_s_last_words() -> None:
     assert status_line(_SENT, _ATTEMPTS).endswith("Z, attempt 2: 250 2.0.0 Ok: queued as 1")
     unanswered = replace(_ATTEMPTS[0], code=None, reply="no answer at RCPT: timed out")
     assert status_line(_MAIL, [unanswered]) == "queued, attempt 1: no answer at RCPT: timed out"
+
+
+def test_a_remark_stands_at_the_end_of_every_form() -> None:
+    remark = "the relay is held"
+    assert accepted_line(_MAIL, remark) == f"accepted for me@example.com, status: {status_url(_MAIL)} ({remark})"
+    assert status_line(_MAIL, remark=remark) == f"queued ({remark})"
+    assert status_line(_MAIL, _ATTEMPTS[:1], remark) == f"queued, attempt 1: 451 4.7.1 Greylisted ({remark})"
+    for document in (
+        accepted_document(_MAIL, remark),
+        public_document(_MAIL, remark),
+        full_document(_MAIL, [], remark),
+    ):
+        assert document["remark"] == remark
+
+
+@pytest.mark.parametrize("state", FINAL)
+def test_a_mail_that_is_final_waits_for_nothing(state: State) -> None:
+    final = replace(_SENT, state=state)
+    assert status_line(final, _ATTEMPTS, "the relay is held") == status_line(final, _ATTEMPTS)
+    assert public_document(final, "the relay is held") == public_document(final, "")
+    assert full_document(final, [], "the relay is held") == full_document(final, [], "")

@@ -115,7 +115,8 @@ def headers_of(*lines: bytes) -> bytes:
         pytest.param(headers_of(b"TRACE / HTTP/1.1"), 405, id="TRACE"),
         pytest.param(headers_of(b"GET /?text=" + b"x" * 9000 + b" HTTP/1.1"), 414, id="long address"),
         pytest.param(headers_of(b"GET / HTTP/1.1", b"X: " + b"x" * 9000), 431, id="long header"),
-        pytest.param(headers_of(b"GET / HTTP/3.0"), 505, id="unknown version"),
+        pytest.param(headers_of(b"GET / HTTP/3.0"), 400, id="unknown version"),
+        pytest.param(headers_of(b"GET / HTTP/1.1", b"Transfer-Encoding: gzip"), 400, id="unknown transfer coding"),
     ],
 )
 def test_what_nginx_refuses_itself_has_the_same_form(raw: bytes, status: int, edge: Edge, web: Upstream) -> None:

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import text
 
+from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
-from messaging.outbox.outbox import Outbox, clock_ms
+from messaging.outbox.due import DueMails
+from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail, Outcome
 from messaging.outbox.states import State
-from tests.fixtures.outboxes import FlakyOutbox
+from tests.fixtures.flaky import FlakyClaims, FlakyHold
 from tests.fixtures.storage import accept
 from tests.fixtures.transports import ScriptedTransport
+from tests.fixtures.waiting import until
 from workers import delivery as module
 from workers.delivery import Delivery
 from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
@@ -29,11 +32,18 @@ PROBE_S = 30.0
 class Worker:
     """A delivery on a real outbox and a scripted transport."""
 
-    def __init__(self, outbox: Outbox, *script: Exception | None) -> None:
-        self.outbox = outbox
+    def __init__(self, database: Database, *script: Exception | None) -> None:
+        self._database = database
+        self.outbox = Outbox(database)
+        self.claims = FlakyClaims(database, 120)
+        self.hold = FlakyHold(database, PROBE_S, lambda: clock_ms() + self.ahead_ms)
+        self.due = DueMails(database, 5)
+        #: The clock of the hold is so far ahead: how probes are made to be due.
+        self.ahead_ms = 0
+        self._probed_until_ms = 0
         self.transport = ScriptedTransport(script)
-        self.leases = Leases(outbox, 120)
-        self.delivery = Delivery(outbox, self.leases, self.transport, SCHEDULE_S, PROBE_S)
+        self.leases = Leases(self.claims)
+        self.delivery = Delivery(self.claims, self.leases, self.hold, self.transport, SCHEDULE_S)
 
     def deliver(self, mail: Mail) -> Mail:
         """Deliver a mail and return what became of it."""
@@ -42,9 +52,17 @@ class Worker:
 
     def deliver_again(self, mail: Mail) -> Mail:
         """Let the wait of a mail be over, and deliver it."""
-        with transaction(self.outbox._database.recording) as connection:
+        with transaction(self._database.recording) as connection:
             connection.execute(text("UPDATE mails SET due_at = 0 WHERE due_at IS NOT NULL"))
-        assert self.outbox.take_due(10) == ([mail.id], [])
+        assert self.due.take(10).publish == [mail.id]
+        return self.deliver(mail)
+
+    def probe(self, mail: Mail) -> Mail:
+        """Let the wait for the next probe be over, and deliver the mail as such."""
+        self._probed_until_ms += int(PROBE_S * 1000)
+        self.ahead_ms = self._probed_until_ms
+        assert self.hold.take_probe() == mail.id
+        self.ahead_ms = 0
         return self.deliver(mail)
 
     def read(self, mail: Mail) -> Mail:
@@ -57,17 +75,17 @@ MakeWorker = Callable[..., Worker]
 
 
 @pytest.fixture
-def outbox(database: Database) -> FlakyOutbox:
+def outbox(database: Database) -> Outbox:
     """With the real clock, which a delivery goes by as well."""
-    return FlakyOutbox(database)
+    return Outbox(database)
 
 
 @pytest.fixture
-def make_worker(outbox: Outbox) -> Iterator[MakeWorker]:
+def make_worker(database: Database) -> Iterator[MakeWorker]:
     made: list[Worker] = []
 
     def make(*script: Exception | None) -> Worker:
-        made.append(Worker(outbox, *script))
+        made.append(Worker(database, *script))
         return made[-1]
 
     yield make
@@ -147,8 +165,9 @@ def test_a_mail_is_given_up_after_the_last_wait(make_worker: MakeWorker, outbox:
 def test_what_is_wrong_with_the_relay_is_not_charged_to_the_mail(make_worker: MakeWorker, outbox: Outbox) -> None:
     worker = make_worker(RelayError("5.7.8 Bad credentials", 535))
     mail = worker.deliver(accept(outbox))
-    assert (mail.state, mail.attempts) == (State.RETRYING, 0)
-    assert_waits(mail, PROBE_S)
+    assert (mail.state, mail.attempts, mail.finished_at) == (State.QUEUED, 0, None)
+    assert mail.due_at is not None
+    assert mail.due_at <= clock_ms()
     (attempt,) = outbox.attempts(mail.id)
     assert (attempt.number, attempt.outcome, attempt.code) == (1, Outcome.RELAY, 535)
 
@@ -157,9 +176,9 @@ def test_a_mail_waits_for_the_relay_as_long_as_it_takes(make_worker: MakeWorker,
     worker = make_worker(*[RelayError("Connection refused")] * 30)
     mail = worker.deliver(accept(outbox))
     for _ in range(29):
-        mail = worker.deliver_again(mail)
-        assert (mail.state, mail.attempts) == (State.RETRYING, 0)
-    mail = worker.deliver_again(mail)
+        mail = worker.probe(mail)
+        assert (mail.state, mail.attempts) == (State.QUEUED, 0)
+    mail = worker.probe(mail)
     assert (mail.state, mail.attempts) == (State.SENT, 1)
     assert [attempt.number for attempt in outbox.attempts(mail.id)] == [1] * 31
 
@@ -230,11 +249,11 @@ def test_a_mail_is_being_sent_while_the_conversation_lasts(make_worker: MakeWork
     thread.start()
     assert worker.transport.arrived.acquire(timeout=10)
     assert worker.read(mail).state == State.SENDING
-    assert list(worker.leases._held)
+    assert worker.leases.count() == 1
     worker.transport.go_on()
     thread.join()
     assert worker.read(mail).state == State.SENT
-    assert not worker.leases._held
+    assert worker.leases.count() == 0
 
 
 def test_a_conversation_that_is_cut_at_the_end_gives_the_mail_back(make_worker: MakeWorker, outbox: Outbox) -> None:
@@ -253,8 +272,10 @@ def test_a_conversation_that_is_cut_at_the_end_gives_the_mail_back(make_worker: 
         after = worker.read(mail)
         assert (after.state, after.attempts) == (State.QUEUED, 0)
         assert outbox.attempts(mail.id) == []
-    publish, waiting = outbox.take_due(10)
-    assert (sorted(publish), waiting) == (sorted(mail.id for mail in mails), [])
+    due = worker.due.take(10)
+    assert (sorted(due.publish), len(due)) == (sorted(mail.id for mail in mails), 3)
+    # We cut it ourselves: that says nothing about the relay.
+    assert worker.hold.read() is None
 
 
 @pytest.mark.parametrize(
@@ -262,7 +283,9 @@ def test_a_conversation_that_is_cut_at_the_end_gives_the_mail_back(make_worker: 
     [
         (None, State.SENT),
         (RefusedError("No", 550), State.FAILED),
-        (BusyError("Later", 451), State.QUEUED),
+        (BusyError("Later", 451), State.RETRYING),
+        (BusyError("Cut"), State.QUEUED),
+        (RelayError("No", 535), State.QUEUED),
         (RelayError("Gone"), State.QUEUED),
     ],
 )
@@ -276,39 +299,40 @@ def test_what_the_relay_says_at_the_last_moment_counts(
 
 
 def test_a_250_is_not_lost_to_a_database_that_is_away_for_a_moment(
-    make_worker: MakeWorker, outbox: FlakyOutbox, monkeypatch: pytest.MonkeyPatch
+    make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.001)
-    outbox.away_for = 5
-    mail = make_worker().deliver(accept(outbox))
-    assert (mail.state, outbox.tries) == (State.SENT, 6)
+    worker = make_worker()
+    worker.claims.writing.away_for = 5
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, worker.claims.writing.tries) == (State.SENT, 6)
     assert len(outbox.attempts(mail.id)) == 1
 
 
 def test_not_even_to_one_that_is_away_while_the_worker_ends(
-    make_worker: MakeWorker, outbox: FlakyOutbox, monkeypatch: pytest.MonkeyPatch
+    make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.05)
     worker = make_worker()
     worker.delivery.give_back()
-    outbox.away_for = 3
+    worker.claims.writing.away_for = 3
     began = time.monotonic()
     assert worker.deliver(accept(outbox)).state == State.SENT
-    assert outbox.tries == 4
+    assert worker.claims.writing.tries == 4
     assert time.monotonic() - began >= 3 * 0.05  # it does not try again as fast as it can
 
 
 def test_a_result_that_cannot_be_written_down_is_told_and_the_worker_goes_on(
-    make_worker: MakeWorker, outbox: FlakyOutbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.001)
     monkeypatch.setattr(module, "_WRITE_DOWN_FOR_S", 0.02)
-    outbox.away_for = 10**9
     worker = make_worker()
+    worker.claims.writing.away_for = 10**9
     mail = worker.deliver(accept(outbox))
     assert mail.state == State.SENDING
-    assert f"mail {mail.id}: sent is not written down" in caplog.text
-    outbox.away_for = 0
+    assert f"mail {mail.id}: the result is not written down" in caplog.text
+    worker.claims.writing.away_for = 0
     assert worker.deliver(accept(outbox)).state == State.SENT
 
 
@@ -332,9 +356,188 @@ def test_no_address_and_no_word_of_a_mail_is_logged(
     make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    worker = make_worker(None, BusyError("Later"), RefusedError("No"), RelayError("Gone"), ValueError("Oops"))
+    worker = make_worker(None, BusyError("Later"), RefusedError("No"), ValueError("Oops"), RelayError("Gone"))
     for _ in range(5):
         worker.deliver(accept(outbox, "michael@example.com"))
     assert "m***@example.com" in caplog.text
+    assert len(worker.transport.mails) == 5
     for secret in ("michael", "A subject", "A text."):
         assert secret not in caplog.text
+
+
+# The relay's hold.
+
+
+def test_a_relay_that_refuses_us_is_held_with_its_words(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = make_worker(RelayError("5.7.8 Bad credentials", 535))
+    worker.deliver(accept(outbox))
+    held = worker.hold.read()
+    assert held is not None
+    assert held.reason == "535 5.7.8 Bad credentials"
+    assert caplog.text.count("the relay is held") == 1
+
+
+def test_the_hold_begins_once_for_all_that_find_the_relay_away(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = make_worker(*[RelayError("Connection refused")] * 4)
+    worker.transport.hold_up()
+    mails = [accept(outbox) for _ in range(4)]
+    threads = [threading.Thread(target=worker.deliver, args=(mail,)) for mail in mails]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert worker.transport.arrived.acquire(timeout=10)
+    worker.transport.go_on()
+    for thread in threads:
+        thread.join()
+    assert caplog.text.count("the relay is held") == 1
+    assert {(worker.read(mail).state, worker.read(mail).attempts) for mail in mails} == {(State.QUEUED, 0)}
+
+
+def test_while_the_relay_is_held_no_mail_is_tried_and_none_is_charged(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(RelayError("Connection refused"))
+    first, second = accept(outbox), accept(outbox)
+    for mail in (first, second, first):
+        after = worker.deliver(mail)
+        assert (after.state, after.attempts) == (State.QUEUED, 0)
+    assert len(worker.transport.mails) == 1
+    assert outbox.attempts(second.id) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (None, State.SENT),
+        (RefusedError("5.1.1 No such user", 550), State.FAILED),
+        (BusyError("4.7.1 Greylisted", 451), State.RETRYING),
+    ],
+)
+def test_an_answer_to_the_probe_releases_all_that_waits(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture, answer: Exception | None, state: State
+) -> None:
+    worker = make_worker(RelayError("Connection refused"), answer)
+    first, second = worker.deliver(accept(outbox)), accept(outbox)
+    assert worker.probe(first).state is state
+    assert worker.hold.read() is None
+    assert "the relay answers again" in caplog.text
+    assert worker.due.take(10).publish == [second.id]
+    assert worker.deliver(second).state is State.SENT
+
+
+def test_a_probe_that_finds_the_relay_still_away_holds_on(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = make_worker(RelayError("Connection refused"), RelayError("5.7.8 Bad credentials", 535))
+    mail = worker.deliver(accept(outbox))
+    before = worker.hold.read()
+    mail = worker.probe(mail)
+    after = worker.hold.read()
+    assert before is not None
+    assert after is not None
+    assert (after.reason, after.since) == ("535 5.7.8 Bad credentials", before.since)
+    assert (mail.state, mail.attempts) == (State.QUEUED, 0)
+    assert worker.hold.releasing.tries == 0
+    assert caplog.text.count("the relay is held") == 1
+    # The probe is over: its mail has no privilege until it is chosen again.
+    assert worker.deliver(mail).state is State.QUEUED
+    assert len(worker.transport.mails) == 2
+
+
+def test_a_probe_that_is_cut_at_the_end_holds_on(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(RelayError("Connection refused"), BusyError("Cut"))
+    mail = worker.deliver(accept(outbox))
+    worker.delivery.give_back()
+    assert worker.probe(mail).state is State.QUEUED
+    assert worker.hold.read() is not None
+    assert worker.hold.releasing.tries == 0
+
+
+def test_a_mail_of_before_the_hold_releases_nothing(make_worker: MakeWorker, outbox: Outbox) -> None:
+    # It was on its way when the relay refused another one: what it is told is older than the hold.
+    slow, other = make_worker(), make_worker(RelayError("5.7.8 Bad credentials", 535))
+    slow.transport.hold_up()
+    mail = accept(outbox)
+    thread = threading.Thread(target=slow.deliver, args=(mail,))
+    thread.start()
+    assert slow.transport.arrived.acquire(timeout=10)
+    other.deliver(accept(outbox))
+    slow.transport.go_on()
+    thread.join()
+    assert slow.read(mail).state is State.SENT
+    assert other.hold.read() is not None
+
+
+def test_a_bug_with_the_probe_releases_nothing(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(RelayError("Connection refused"), ValueError("Oops"))
+    mail = worker.deliver(accept(outbox))
+    assert worker.probe(mail).state is State.FAILED
+    assert worker.hold.read() is not None
+
+
+# When a mail is tried again.
+
+
+@pytest.mark.parametrize("asked_s", [10.0, 60.0, 7200.0])
+def test_a_relay_that_says_when_is_not_asked_earlier(make_worker: MakeWorker, outbox: Outbox, asked_s: float) -> None:
+    began = clock_ms()
+    mail = make_worker(BusyError("Later", 451, retry_after_s=asked_s)).deliver(accept(outbox))
+    assert (mail.state, mail.attempts) == (State.RETRYING, 1)
+    assert mail.due_at is not None
+    assert began + asked_s * 1000 <= mail.due_at <= clock_ms() + asked_s * (1 + JITTER) * 1000 + 1
+
+
+# A database that is away.
+
+
+def test_a_mail_that_cannot_be_claimed_stays_as_it_is(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, mail = make_worker(), accept(outbox)
+    worker.claims.claiming.away_for = 1
+    assert worker.deliver(mail) == mail
+    assert worker.transport.mails == []
+    assert f"mail {mail.id} cannot be claimed" in caplog.text
+    assert worker.deliver(mail).state is State.SENT
+
+
+def test_a_lease_is_held_until_its_result_is_written_down(
+    make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.001)
+    worker = make_worker()
+    worker.claims.writing.away_for = 10**9
+    thread = threading.Thread(target=worker.deliver, args=(accept(outbox),))
+    thread.start()
+    tries = worker.claims.writing
+    until(lambda: tries.tries > 3)
+    assert worker.leases.count() == 1
+    tries.away_for = 0
+    thread.join()
+    assert worker.leases.count() == 0
+
+
+def test_a_hold_is_not_lost_to_a_database_that_is_away(
+    make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.001)
+    worker = make_worker(RelayError("Connection refused"))
+    worker.hold.beginning.away_for = 5
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts) == (State.QUEUED, 0)
+    assert worker.hold.beginning.tries == 6
+    assert worker.hold.read() is not None
+
+
+def test_a_release_is_not_lost_to_one_either(
+    make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.001)
+    worker = make_worker(RelayError("Connection refused"))
+    mail = worker.deliver(accept(outbox))
+    worker.hold.releasing.away_for = 5
+    assert worker.probe(mail).state is State.SENT
+    assert worker.hold.releasing.tries == 6
+    assert worker.hold.read() is None

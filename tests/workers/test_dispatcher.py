@@ -4,12 +4,18 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
+from messaging.outbox.claims import Claims
+from messaging.outbox.database import Database
+from messaging.outbox.due import PUBLISHED_FOR_MS, Due, DueMails
 from messaging.outbox.errors import OutboxUnavailableError
-from messaging.outbox.outbox import PUBLISH_WITHIN_MS, PUBLISHED_FOR_MS, Outbox
+from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
+from messaging.outbox.records import Attempt, Finish, Outcome
+from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.retention import Retention
+from messaging.outbox.states import State
 from tests.fixtures.brokers import RememberingBroker
 from tests.fixtures.clock import Clock
 from tests.fixtures.storage import accept
@@ -20,6 +26,8 @@ from workers.dispatcher import REPUBLISH_BELOW, Dispatcher
 
 WITHIN_S = PUBLISH_WITHIN_MS / 1000
 LATER_S = PUBLISHED_FOR_MS / 1000
+PROBE_S = 60.0
+POISON_LIMIT = 5
 
 
 @pytest.fixture
@@ -28,8 +36,18 @@ def broker() -> RememberingBroker:
 
 
 @pytest.fixture
-def dispatcher(outbox: Outbox, broker: RememberingBroker) -> Dispatcher:
-    return Dispatcher(outbox, broker)
+def due_mails(database: Database, clock: Clock) -> DueMails:
+    return DueMails(database, POISON_LIMIT, clock)
+
+
+@pytest.fixture
+def hold(database: Database, clock: Clock) -> RelayHold:
+    return RelayHold(database, PROBE_S, clock)
+
+
+@pytest.fixture
+def dispatcher(due_mails: DueMails, hold: RelayHold, broker: RememberingBroker) -> Dispatcher:
+    return Dispatcher(due_mails, hold, broker, None)
 
 
 @pytest.fixture
@@ -41,6 +59,13 @@ def due(outbox: Outbox, clock: Clock) -> list[str]:
         clock.pass_s(1)
     clock.pass_s(WITHIN_S)
     return ids
+
+
+def published_by(dispatcher: Dispatcher, broker: RememberingBroker) -> int:
+    """How many ids the next look publishes."""
+    before = len(broker.ids)
+    dispatcher.step()
+    return len(broker.ids) - before
 
 
 @contextmanager
@@ -59,14 +84,14 @@ def running(dispatcher: Dispatcher) -> Iterator[None]:
 def test_what_is_due_is_published_in_its_order(
     dispatcher: Dispatcher, broker: RememberingBroker, due: list[str]
 ) -> None:
-    assert dispatcher.step() == 5
+    assert not dispatcher.step()  # nothing is left
     assert broker.ids == due
     assert [message.args for message in broker.messages()] == [(mail_id,) for mail_id in due]
 
 
 def test_what_is_not_due_is_not_published(dispatcher: Dispatcher, broker: RememberingBroker, outbox: Outbox) -> None:
     accept(outbox)
-    assert dispatcher.step() == 0
+    assert published_by(dispatcher, broker) == 0
     assert broker.ids == []
 
 
@@ -75,7 +100,7 @@ def test_what_was_published_is_left_alone_for_a_while(
 ) -> None:
     dispatcher.step()
     clock.pass_s(LATER_S - 0.001)
-    assert dispatcher.step() == 0
+    assert published_by(dispatcher, broker) == 0
     assert broker.ids == due
 
 
@@ -84,19 +109,25 @@ def test_what_a_broker_lost_is_published_again(
 ) -> None:
     dispatcher.step()
     clock.pass_s(LATER_S)
-    assert dispatcher.step() == 5
+    assert published_by(dispatcher, broker) == 5
     assert sorted(broker.ids) == sorted(due * 2)
 
 
 def test_a_backlog_does_not_multiply_itself(
-    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], outbox: Outbox, clock: Clock
+    dispatcher: Dispatcher,
+    broker: RememberingBroker,
+    due: list[str],
+    due_mails: DueMails,
+    outbox: Outbox,
+    clock: Clock,
 ) -> None:
     dispatcher.step()
     broker.pretended_depth = REPUBLISH_BELOW
     for _ in range(5):
         clock.pass_s(LATER_S)
-        assert dispatcher.step() == 5
-        assert dispatcher.step() == 0
+        assert published_by(dispatcher, broker) == 0
+        # They count as published: the next look does not find them again.
+        assert len(due_mails.take(10)) == 0
     assert broker.ids == due
     # What is new does not have to wait for the backlog.
     fresh = accept(outbox).id
@@ -116,9 +147,9 @@ def test_what_the_broker_does_not_take_is_due_again_soon(
     with pytest.raises(ConnectionResetError):
         dispatcher.step()
     assert broker.ids == due[:2]
-    assert dispatcher.step() == 0
+    assert published_by(dispatcher, broker) == 0
     clock.pass_s(WITHIN_S)
-    assert dispatcher.step() == 3
+    assert published_by(dispatcher, broker) == 3
     assert sorted(broker.ids) == sorted(due)
 
 
@@ -129,7 +160,7 @@ def test_a_broker_that_cannot_say_how_much_it_has_loses_nothing(
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def depth() -> int:
+    def depth(_queue: str) -> int:
         raise ConnectionResetError("gone")
 
     dispatcher.step()
@@ -139,12 +170,14 @@ def test_a_broker_that_cannot_say_how_much_it_has_loses_nothing(
         with pytest.raises(ConnectionResetError):
             dispatcher.step()
     clock.pass_s(WITHIN_S)
-    assert dispatcher.step() == 5
+    assert published_by(dispatcher, broker) == 5
     assert sorted(broker.ids) == sorted(due * 2)
 
 
-def test_several_dispatchers_publish_each_mail_once(outbox: Outbox, broker: RememberingBroker, due: list[str]) -> None:
-    all_at_once(lambda _: Dispatcher(outbox, broker).step(), range(6))
+def test_several_dispatchers_publish_each_mail_once(
+    due_mails: DueMails, hold: RelayHold, broker: RememberingBroker, due: list[str]
+) -> None:
+    all_at_once(lambda _: Dispatcher(due_mails, hold, broker, None).step(), range(6))
     assert sorted(broker.ids) == sorted(due)
 
 
@@ -199,7 +232,7 @@ def test_it_does_not_say_that_a_broker_is_back_while_there_is_nothing_to_publish
     looked = threading.Semaphore(0)
     step = dispatcher.step
 
-    def remembered_step() -> int:
+    def remembered_step() -> bool:
         looked.release()
         return step()
 
@@ -214,7 +247,7 @@ def test_it_survives_a_database_that_goes_away_and_comes_back(
     dispatcher: Dispatcher,
     broker: RememberingBroker,
     due: list[str],
-    outbox: Outbox,
+    due_mails: DueMails,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -222,12 +255,12 @@ def test_it_survives_a_database_that_goes_away_and_comes_back(
     caplog.set_level(logging.INFO, module.__name__)
     asked = threading.Semaphore(0)
 
-    def take_due(_most: int) -> tuple[list[str], list[str]]:
+    def take(_most: int) -> Due:
         asked.release()
         raise OutboxUnavailableError("unable to open database file")
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "take_due", take_due)
+        patch.setattr(due_mails, "take", take)
         with running(dispatcher):
             for _ in range(3):
                 assert asked.acquire(timeout=10)
@@ -241,18 +274,96 @@ def test_ids_of_a_confirm_that_could_not_be_noted_are_published_again_and_not_lo
     dispatcher: Dispatcher,
     broker: RememberingBroker,
     due: list[str],
-    outbox: Outbox,
+    due_mails: DueMails,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
-    database_path: Path,
 ) -> None:
     def mark_published(_ids: object) -> None:
         raise OutboxUnavailableError("database is locked")
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "mark_published", mark_published)
+        patch.setattr(due_mails, "mark_published", mark_published)
         with pytest.raises(OutboxUnavailableError):
             dispatcher.step()
     assert broker.ids == due
     clock.pass_s(WITHIN_S)
-    assert dispatcher.step() == 5
+    assert published_by(dispatcher, broker) == 5
+
+
+# While the relay is held.
+
+
+def test_while_the_relay_is_held_one_probe_goes_at_a_time(
+    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], hold: RelayHold, clock: Clock
+) -> None:
+    hold.begin("Connection refused")
+    assert not dispatcher.step()
+    assert broker.ids == []
+    for probes in range(1, 4):
+        clock.pass_s(PROBE_S)
+        for _ in range(3):
+            assert not dispatcher.step()
+        # Another one each time: it may be the mail.
+        assert broker.ids == due[:probes]
+    hold.release()
+    clock.pass_s(WITHIN_S)
+    dispatcher.step()
+    assert sorted(broker.ids[3:]) == sorted(due)
+
+
+def test_with_nothing_to_probe_with_nothing_is_published(
+    dispatcher: Dispatcher, broker: RememberingBroker, hold: RelayHold, clock: Clock
+) -> None:
+    hold.begin("Connection refused")
+    clock.pass_s(PROBE_S)
+    assert not dispatcher.step()
+    assert broker.ids == []
+
+
+# What is finished, and what never will be.
+
+
+def test_poison_is_told_and_not_published(
+    dispatcher: Dispatcher,
+    broker: RememberingBroker,
+    outbox: Outbox,
+    database: Database,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    mail = accept(outbox)
+    claims = Claims(database, 1.0, clock)
+    for _ in range(POISON_LIMIT):
+        assert claims.claim(mail.id)
+        clock.pass_s(1)
+        broker.ids.clear()
+        dispatcher.step()
+    assert broker.ids == []
+    after = outbox.read(mail.id)
+    assert after is not None
+    assert after.state is State.FAILED
+    assert caplog.text.count(f"mail {mail.id} failed: worker after worker died with it") == 1
+
+
+def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
+    due_mails: DueMails,
+    hold: RelayHold,
+    broker: RememberingBroker,
+    outbox: Outbox,
+    database: Database,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PERIOD_S", 0.001)
+    claims = Claims(database, 60.0, clock)
+    old = [accept(outbox) for _ in range(3)]
+    for mail in old:
+        claim = claims.claim(mail.id)
+        assert claim is not None
+        attempt = Attempt(1, clock(), 0, 0, Outcome.SENT, 250, "Ok")
+        assert claims.finish(Finish(claim, State.SENT, None, charged=True, attempt=attempt))
+    dispatcher = Dispatcher(due_mails, hold, broker, Retention(database, 1000.0, clock))
+    with running(dispatcher):
+        clock.pass_s(1001)
+        young = accept(outbox)
+        until(lambda: [mail.id for mail in outbox.list()] == [young.id])

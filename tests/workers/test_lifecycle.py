@@ -1,19 +1,27 @@
 """A worker that has to end lets its conversations go on for a while, and then gives its mails back."""
 
+import os
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from dramatiq import Worker
 
-from config.broker import MemoryBroker, make_broker, message_for
+from config.broker import make_broker, message_for
 from config.broker_url import BrokerUrl
+from config.memory_broker import MemoryBroker
+from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database
+from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxUnavailableError
+from messaging.outbox.heartbeats import Heartbeats
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
+from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
+from tests.fixtures.flaky import FlakyClaims
 from tests.fixtures.storage import accept
 from tests.fixtures.transports import ScriptedTransport
 from tests.fixtures.waiting import until
@@ -24,20 +32,28 @@ from workers.errors import BusyError
 from workers.leases import Leases
 from workers.lifecycle import Lifecycle
 
+THREADS = 4
+
 
 class Running:
     """A real Dramatiq worker with its actor, on the embedded broker and a scripted transport."""
 
-    def __init__(self, database: Database, *, lease_s: float = 120.0) -> None:
+    def __init__(
+        self, database: Database, *, lease_s: float = 120.0, forks: tuple[Callable[[], int], ...] = ()
+    ) -> None:
         self.outbox = Outbox(database)
+        self.claims = FlakyClaims(database, lease_s)
+        self.due = DueMails(database, 5)
+        self.heartbeats = Heartbeats(database)
         self.transport = ScriptedTransport()
-        self.leases = Leases(self.outbox, lease_s)
-        delivery = Delivery(self.outbox, self.leases, self.transport, (60.0,), 60.0)
-        broker = make_broker(BrokerUrl(), [Lifecycle(self.leases, delivery, [])])
+        self.leases = Leases(self.claims)
+        delivery = Delivery(self.claims, self.leases, RelayHold(database, 60.0), self.transport, (60.0,))
+        self.lifecycle = Lifecycle(delivery, self.leases, self.heartbeats, self.transport, lease_s, list(forks))
+        broker = make_broker(BrokerUrl(), [self.lifecycle])
         assert isinstance(broker, MemoryBroker)
         declare_actor(broker, delivery)
         self.broker = broker
-        self.worker = Worker(broker, worker_timeout=50, worker_threads=4)
+        self.worker = Worker(broker, worker_timeout=50, worker_threads=THREADS)
 
     def enqueue(self, mail: Mail) -> None:
         self.broker.enqueue(message_for(mail.id))
@@ -93,12 +109,12 @@ def test_a_mail_that_is_put_off_leaves_nothing_in_the_broker(running: Running) -
 def test_an_id_that_comes_while_the_database_is_away_is_not_lost(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def claim(_mail_id: str, _lease_s: float) -> None:
+    def claim(_mail_id: str) -> None:
         raise OutboxUnavailableError("unable to open database file")
 
     mail = accept(running.outbox)
     with monkeypatch.context() as patch:
-        patch.setattr(running.outbox, "claim", claim)
+        patch.setattr(running.claims, "claim", claim)
         running.enqueue(mail)
         running.broker.join("mail", timeout=10_000, fail_fast=False)
     assert running.broker.dead_letters == []
@@ -106,22 +122,31 @@ def test_an_id_that_comes_while_the_database_is_away_is_not_lost(
     assert found == mail  # and so it is due, and published again
 
 
-def test_a_lease_is_renewed_as_long_as_the_worker_runs(database: Database) -> None:
-    running = Running(database, lease_s=0.3)
+def test_a_mail_that_takes_three_leases_is_sent_once(database: Database) -> None:
+    running = Running(database, lease_s=0.6)
     running.transport.hold_up()
     running.worker.start()
     mail = accept(running.outbox)
     running.enqueue(mail)
     assert running.transport.arrived.acquire(timeout=10)
-    claimed = running.outbox.read(mail.id)
-    assert claimed is not None
-    until(lambda: (running.outbox.read(mail.id) or claimed).due_at > (claimed.due_at or 0) + 300)  # type: ignore[operator]
+    ends = clock_ms() + 3 * 600
+    while clock_ms() < ends:
+        # Nobody takes the worker for dead meanwhile.
+        assert len(running.due.take(10)) == 0
+        time.sleep(0.05)
     running.transport.go_on()
     running.broker.join("mail", timeout=10_000)
     running.worker.stop()
     assert running.state(mail) == (State.SENT, 1)
-    running.leases._thread.join(10)
-    assert not running.leases._thread.is_alive()
+    assert len(running.transport.mails) == 1
+
+
+def test_the_pulse_ends_with_the_worker(running: Running) -> None:
+    running.stop()
+    assert "pulse" not in {thread.name for thread in threading.enumerate()}
+    renewals = running.claims.writing.tries
+    assert running.transport.closed == 1
+    assert running.claims.writing.tries == renewals
 
 
 def test_a_conversation_that_ends_in_time_is_finished(running: Running) -> None:
@@ -148,8 +173,8 @@ def test_a_conversation_that_does_not_is_cut_and_its_mail_given_back(
         assert running.transport.arrived.acquire(timeout=10)
     assert 0.2 <= running.stop() < 5
     assert {running.state(mail) for mail in mails} == {(State.QUEUED, 0)}
-    publish, waiting = running.outbox.take_due(10)
-    assert (sorted(publish), waiting) == (sorted(mail.id for mail in mails), [])
+    due = running.due.take(10)
+    assert (sorted(due.publish), len(due)) == (sorted(mail.id for mail in mails), 4)
 
 
 def test_what_a_stopping_worker_has_not_begun_stays_queued(running: Running) -> None:
@@ -174,7 +199,103 @@ def test_its_forks_run_beside_the_workers(database: Database) -> None:
     def dispatch() -> int:
         return 0
 
-    outbox = Outbox(database)
-    leases = Leases(outbox, 120)
-    delivery = Delivery(outbox, leases, ScriptedTransport(), (60.0,), 60.0)
-    assert Lifecycle(leases, delivery, [dispatch]).forks == [dispatch]
+    assert Running(database, forks=(dispatch,)).lifecycle.forks == [dispatch]
+
+
+# What the pulse does besides.
+
+
+def test_a_worker_is_seen_while_it_runs_and_gone_when_it_ended(database: Database) -> None:
+    running = Running(database, lease_s=0.2)
+    running.transport.hold_up()
+    began = clock_ms()
+    running.worker.start()
+    running.enqueue(accept(running.outbox))
+    until(lambda: [seen.in_flight for seen in running.heartbeats.alive()] == [1])
+    (seen,) = running.heartbeats.alive()
+    assert (seen.host, seen.pid) == (socket.gethostname(), os.getpid())
+    assert began <= seen.started_at <= seen.seen_at <= clock_ms()
+    until(lambda: running.heartbeats.alive()[0].seen_at > seen.seen_at)
+    running.transport.go_on()
+    until(lambda: [seen.in_flight for seen in running.heartbeats.alive()] == [0])
+    running.worker.stop()
+    assert running.heartbeats.alive() == []
+
+
+def test_an_end_that_cannot_be_written_down_is_told(
+    running: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def end(_started_at: int) -> None:
+        raise OutboxUnavailableError("database is locked")
+
+    monkeypatch.setattr(running.heartbeats, "end", end)
+    running.stop()
+    assert "this worker's end is not written down: database is locked" in caplog.text
+
+
+def test_idle_connections_are_tidied_at_every_beat(database: Database) -> None:
+    running = Running(database, lease_s=0.1)
+    running.worker.start()
+    until(lambda: running.transport.tidied > 3)
+    running.worker.stop()
+    tidied = running.transport.tidied
+    assert running.transport.closed == 1
+    time.sleep(0.1)
+    assert running.transport.tidied == tidied
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_threads_that_die_are_replaced_and_mails_go_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = Running(database, lease_s=0.4)
+    running.worker.start()
+    threads = list(running.worker.workers)
+    (consumer,) = [consumer for name, consumer in running.worker.consumers.items() if name == "mail"]
+    with monkeypatch.context() as patch:
+
+        def die(_message: object) -> None:
+            raise SystemExit  # ends a thread, and no other
+
+        # What Dramatiq does after each message, and does not guard.
+        patch.setattr(consumer, "post_process_message", die)
+        for _ in range(THREADS):
+            running.enqueue(accept(running.outbox))
+        until(lambda: not any(thread.is_alive() for thread in threads))
+    until(lambda: len(running.worker.workers) == THREADS and not set(running.worker.workers) & set(threads))
+    running.transport.hold_up()
+    mails = [accept(running.outbox) for _ in range(20)]
+    for mail in mails:
+        running.enqueue(mail)
+    for _ in range(2 * THREADS):  # each of the new ones has one
+        assert running.transport.arrived.acquire(timeout=10)
+    running.transport.go_on()
+    until(lambda: {running.state(mail) for mail in mails} == {(State.SENT, 1)})
+    running.worker.stop()
+    assert caplog.text.count("a worker thread died; another takes its place") == THREADS
+
+
+def test_a_mail_that_was_under_way_when_its_thread_broke_off_is_tried_again(database: Database) -> None:
+    running = Running(database, lease_s=0.2)
+    running.transport._script = [KeyboardInterrupt()]
+    running.worker.start()
+    mail = accept(running.outbox)
+    running.enqueue(mail)
+    assert running.transport.arrived.acquire(timeout=10)
+    # Nobody renews its lease any more.
+    until(lambda: running.due.take(10).publish == [mail.id])
+    running.enqueue(mail)
+    until(lambda: running.state(mail) == (State.SENT, 2))
+    running.worker.stop()
+
+
+def test_a_worker_that_ends_gets_no_new_threads(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running(database, lease_s=0.04)
+    running.transport.hold_up()
+    running.worker.start()
+    running.enqueue(accept(running.outbox))
+    assert running.transport.arrived.acquire(timeout=10)
+    threading.Timer(0.5, running.transport.go_on).start()
+    running.stop()  # three threads end at once and one later, with many beats in between
+    assert len(running.worker.workers) == THREADS
+    assert not any(thread.is_alive() for thread in running.worker.workers)

@@ -28,7 +28,7 @@ def import_root(folder: Path, **environ: str) -> subprocess.CompletedProcess[str
         (
             {"DATABASE_URL": "sqlite:////dev/null/messaging.db", "BROKER_URL": "amqp://127.0.0.1:1"},
             1,
-            "messaging: /dev/null",
+            "messaging: DATABASE_URL: /dev/null",
         ),
     ],
 )

@@ -12,7 +12,7 @@ from config.relay import SmtpRelay
 from workers.composing import Composed
 from workers.errors import DeliveryError, RelayError
 from workers.transports.deadlines import Deadlines
-from workers.transports.smtp_connection import OnSocket, SmtpConnection, open_connection
+from workers.transports.smtp_connection import CONNECT_TIMEOUT_S, OnSocket, SmtpConnection, open_connection
 from workers.transports.transport import Receipt
 
 #: Longest conversation about one mail, in seconds: above the longest wait in it.
@@ -96,7 +96,7 @@ class SmtpTransport:
                 code, reply = connection.send(mail)
         except DeliveryError as error:
             error.connect_ms, error.transfer_ms = _ms(began, ready), _ms(ready, time.monotonic())
-            if error.gone or error.code is None or not connection.reset():
+            if error.gone or error.code is None or not self._stands(connection):
                 connection.close()
             else:
                 self._keep(connection)
@@ -112,9 +112,14 @@ class SmtpTransport:
                 if not self._idle:
                     return None
                 connection = self._idle.pop()
-            if time.monotonic() - connection.used_at < CHECK_IDLE_S or connection.reset():
+            if time.monotonic() - connection.used_at < CHECK_IDLE_S or self._stands(connection):
                 return connection
             connection.close()
+
+    def _stands(self, connection: SmtpConnection) -> bool:
+        """Ask whether a connection can take another mail; `abort` cuts this, too."""
+        with self._deadlines.limit(connection.socket, CONNECT_TIMEOUT_S):
+            return connection.reset()
 
     def _keep(self, connection: SmtpConnection) -> None:
         if connection.mails >= MOST_MAILS or time.monotonic() - connection.opened_at >= MOST_AGE_S:

@@ -88,9 +88,11 @@ class SmtpConnection:
         """Make it ready for the next mail; False if it is of no more use."""
         try:
             self._wait_at_most(ANSWER_TIMEOUT_S)
-            return self._smtp.rset()[0] == 250
+            stands = self._smtp.rset()[0] == 250
         except OSError:
             return False
+        self.used_at = time.monotonic()
+        return stands
 
     def close(self) -> None:
         """Say goodbye and hang up; what the relay says to that is of no consequence."""
@@ -169,20 +171,20 @@ class _Smtp(smtplib.SMTP):
         super().__init__(relay.host, relay.port, local_hostname=_local_name(), timeout=CONNECT_TIMEOUT_S)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        connection = _connect(host, port, timeout)
-        self._on_socket(connection)
+        connection = _connect(host, port, timeout, self._on_socket)
         if self._relay.tls == "implicit":
             return self._context.wrap_socket(connection, server_hostname=host)
         return connection
 
 
-def _connect(host: str, port: int, timeout_s: float) -> socket.socket:
+def _connect(host: str, port: int, timeout_s: float, on_socket: OnSocket) -> socket.socket:
     """Connect to the first address of `host` that answers, all of them within `timeout_s`."""
     give_up_at = time.monotonic() + timeout_s
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     error: OSError | None = None
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         connection = socket.socket(family, kind, protocol)
+        on_socket(connection)
         connection.settimeout(max(0.1, (give_up_at - time.monotonic()) / (len(addresses) - tried)))
         try:
             connection.connect(address)

@@ -114,6 +114,16 @@ def test_with_a_key_the_words_are_ones_own(service: Service, key: str, method: s
 @either_way
 @any_key
 @pytest.mark.parametrize("words", ["", "&subject=Hi&text=There"])
+def test_an_empty_key_is_a_wrong_one(service: Service, method: str, how: str, words: str) -> None:
+    parameter, headers = given(how, "")
+    answer = send(service, method, "/", f"sendmail=me@example.com{words}{parameter}", headers)
+    assert (answer.status, answer.text) == (401, "error: this key is not known here")
+    assert service.mails == []
+
+
+@either_way
+@any_key
+@pytest.mark.parametrize("words", ["", "&subject=Hi&text=There"])
 def test_a_wrong_key_is_no_key_at_all(service: Service, key: str, method: str, how: str, words: str) -> None:
     parameter, headers = given(how, key[:-1])
     answer = send(service, method, "/", f"sendmail=me@example.com{words}{parameter}", headers | JSON)

@@ -259,3 +259,12 @@ def test_without_the_database_no_status_is_made_up(service: Service, sent: str) 
         answer = ask(service, sent)
     assert answer.status == 503
     assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("parameter", "headers"), [("?key=", {}), ("", {"X-API-Key": ""}), ("", {"Authorization": "Bearer "})]
+)
+def test_an_empty_key_is_a_wrong_one(service: Service, sent: str, parameter: str, headers: dict[str, str]) -> None:
+    assert service.public.get(f"/v1/emails/{sent}{parameter}", headers).status == 401
+    answer = service.public.post_form("/v1/emails", f"to=me@example.com&{parameter[1:]}".rstrip("&"), headers)
+    assert (answer.status, len(service.mails)) == (401, 1)

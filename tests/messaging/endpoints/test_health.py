@@ -1,12 +1,17 @@
 """Health: the process answers whatever is down, and readiness names what is."""
 
+import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from config.errors import MessagingError
 from messaging.application import Application
+from messaging.endpoints.health import NotReadyError, check_hold, check_workers
 from messaging.routes import internal_router
 from tests.fixtures.client import JSON, Client
+from tests.fixtures.refusals import refusal
 from tests.fixtures.service import Service
 
 
@@ -55,15 +60,59 @@ def test_it_is_ready_when_every_part_is_up(internal: Client) -> None:
 def test_every_part_that_is_down_is_named(internal: Client, parts: dict[str, Part]) -> None:
     parts["broker"].up = False
     answer = internal.get("/readyz")
-    assert (answer.status, answer.text) == (503, "down: broker")
+    assert (answer.status, answer.text) == (503, "down: broker (down: OSError)")
     assert int(answer.headers["Retry-After"]) > 0
     parts["database"].up = False
-    assert internal.get("/readyz").text == "down: database, broker"
+    assert internal.get("/readyz").text == "down: database (down: OSError), broker (down: OSError)"
+    report = internal.get("/readyz", JSON)
+    assert report.headers["Content-Type"] == "application/json"
+    assert json.loads(report.body) == {
+        "status": "down",
+        "parts": {"database": "down: OSError", "broker": "down: OSError"},
+    }
 
 
 def test_what_is_wrong_with_a_part_is_not_for_the_answer(internal: Client, parts: dict[str, Part]) -> None:
     parts["broker"].up = False
-    assert b"hunter2" not in internal.get("/readyz").body
+    for headers in ({}, JSON):
+        assert b"hunter2" not in internal.get("/readyz", headers).body
+
+
+def test_what_is_wrong_is_told_where_the_words_are_ours() -> None:
+    def misfit() -> None:
+        raise MessagingError("queue mail: delete it, it is made anew")
+
+    internal = Client(Application(internal_router({"broker": misfit}), 1024))
+    assert internal.get("/readyz").text == "down: broker (queue mail: delete it, it is made anew)"
+
+
+def test_no_worker_is_a_part_that_is_down_until_one_is_seen(service: Service) -> None:
+    internal = Client(Application(internal_router({"workers": partial(check_workers, service.heartbeats)}), 1024))
+    assert internal.get("/readyz", JSON).json["parts"] == {"workers": "ok"}
+    service.clock.pass_s(40.001)
+    answer = internal.get("/readyz")
+    assert (answer.status, answer.text) == (503, "down: workers (none seen for 40 s)")
+    service.heartbeats.beat(0, 0)
+    assert internal.get("/readyz").text == "ready"
+
+
+def test_a_held_relay_is_a_part_that_is_down_with_its_words_until_it_is_released(service: Service) -> None:
+    internal = Client(Application(internal_router({"relay": partial(check_hold, service.hold)}), 1024))
+    assert internal.get("/readyz", JSON).json["parts"] == {"relay": "ok"}
+    service.hold.begin("AUTH: 535 5.7.8 Bad credentials")
+    service.clock.pass_s(5)
+    answer = internal.get("/readyz")
+    assert answer.status == 503
+    assert answer.text == "down: relay (held since 2026-03-01T12:00:00.000Z: AUTH: 535 5.7.8 Bad credentials)"
+    service.hold.release()
+    assert internal.get("/readyz").text == "ready"
+
+
+def test_what_a_check_says_is_an_error_of_its_own(service: Service) -> None:
+    service.hold.begin("535")
+    service.clock.pass_s(41)
+    assert refusal(NotReadyError, check_workers, service.heartbeats)
+    assert refusal(NotReadyError, check_hold, service.hold)
 
 
 def test_health_of_the_inside_is_not_on_the_public_side(service: Service) -> None:
@@ -78,6 +127,8 @@ def test_the_real_parts_are_found_down_and_up_again(service: Service, tmp_path: 
     service.log_path.unlink()
     service.log_path.parent.rmdir()
     with service.without_database():
-        assert internal.get("/readyz").text == "down: database, talktome log"
+        assert internal.get("/readyz").text == (
+            "down: database (unable to open database file), talktome log (down: FileNotFoundError)"
+        )
     service.log_path.parent.mkdir()
     assert internal.get("/readyz").text == "ready"

@@ -107,3 +107,12 @@ def test_a_wrong_key_is_not_a_stranger(service: Service, task: str) -> None:
 def test_there_is_no_task_of_another_id(service: Service, task_id: str) -> None:
     answer = service.public.get(f"/task_status/{task_id}", JSON)
     assert answer.status == 404
+
+
+@pytest.mark.parametrize(
+    ("parameter", "headers"), [("?key=", {}), ("", {"X-API-Key": ""}), ("", {"Authorization": "Bearer "})]
+)
+def test_an_empty_key_is_a_wrong_one(service: Service, task: str, parameter: str, headers: dict[str, str]) -> None:
+    assert service.public.get(f"/task_status/{task}{parameter}", headers).status == 401
+    answer = service.public.post_form("/notify/", f"email=me@example.com&{parameter[1:]}".rstrip("&"), headers)
+    assert (answer.status, len(service.mails)) == (401, 1)

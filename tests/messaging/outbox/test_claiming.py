@@ -9,36 +9,30 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database, transaction
+from messaging.outbox.due import Due, DueMails
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
 from messaging.outbox.records import Attempt, Claim, Finish, Mail, Outcome
 from messaging.outbox.states import FINAL, State
 from tests.fixtures.clock import NOON_MS, Clock
-from tests.fixtures.storage import accept, connected, locked
+from tests.fixtures.storage import LEASE_S, accept, claimed, connected, locked
 from tests.fixtures.threads import all_at_once
 from tests.fixtures.waiting import until
 
-LEASE_S = 120
 
-
-def claimed(outbox: Outbox) -> Claim:
-    claim = outbox.claim(accept(outbox).id, LEASE_S)
-    assert claim is not None
-    return claim
-
-
-def claim_again(outbox: Outbox, clock: Clock, claim: Claim) -> Claim:
+def claim_again(claims: Claims, due: DueMails, clock: Clock, claim: Claim) -> Claim:
     """Let the lease of a claim end, and have another worker claim its mail."""
     clock.pass_s(LEASE_S + 1)
-    assert outbox.take_due(10) == ([claim.mail.id], [])
-    again = outbox.claim(claim.mail.id, LEASE_S)
+    assert due.take(10) == Due(publish=[claim.mail.id])
+    again = claims.claim(claim.mail.id)
     assert again is not None
     return again
 
 
-def claim_at_once(workers: Sequence[Outbox], mail: Mail) -> list[Claim]:
+def claim_at_once(workers: Sequence[Claims], mail: Mail) -> list[Claim]:
     """Have every worker claim the mail at the same moment; returns the claims that were given."""
-    futures = all_at_once(lambda worker: worker.claim(mail.id, LEASE_S), workers)
+    futures = all_at_once(lambda worker: worker.claim(mail.id), workers)
     return [claim for claim in (future.result() for future in futures) if claim]
 
 
@@ -72,170 +66,182 @@ def set_state(path: Path, mail: Mail, state: State) -> None:
         connection.execute("UPDATE mails SET state = ?, due_at = ? WHERE id = ?", (state.value, due_at, mail.id))
 
 
-def test_a_claim_takes_the_mail_and_charges_an_attempt(outbox: Outbox) -> None:
+def test_a_claim_takes_the_mail_and_charges_an_attempt(outbox: Outbox, claims: Claims) -> None:
     mail = accept(outbox)
-    claim = outbox.claim(mail.id, LEASE_S)
-    expected = dataclasses.replace(mail, state=State.SENDING, attempts=1, due_at=NOON_MS + LEASE_S * 1000)
+    claim = claims.claim(mail.id)
+    expected = dataclasses.replace(mail, state=State.SENDING, attempts=1, due_at=NOON_MS + int(LEASE_S * 1000))
     assert claim == Claim(expected, 1)
     assert outbox.read(mail.id) == expected
 
 
-def test_a_mail_is_claimed_once(outbox: Outbox) -> None:
+def test_a_mail_is_claimed_once(outbox: Outbox, claims: Claims) -> None:
     mail = accept(outbox)
-    assert outbox.claim(mail.id, LEASE_S)
-    assert outbox.claim(mail.id, LEASE_S) is None
+    assert claims.claim(mail.id)
+    assert claims.claim(mail.id) is None
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.QUEUED])
-def test_only_a_queued_mail_can_be_claimed(outbox: Outbox, database_path: Path, state: State) -> None:
+def test_only_a_queued_mail_can_be_claimed(outbox: Outbox, claims: Claims, database_path: Path, state: State) -> None:
     mail = accept(outbox)
     set_state(database_path, mail, state)
-    assert outbox.claim(mail.id, LEASE_S) is None
+    assert claims.claim(mail.id) is None
     after = outbox.read(mail.id)
     assert after is not None
     assert (after.state, after.attempts) == (state, 0)
 
 
-def test_a_mail_that_is_not_there_cannot_be_claimed(outbox: Outbox) -> None:
-    assert outbox.claim("0190a000-0000-7000-8000-000000000000", LEASE_S) is None
+def test_a_mail_that_is_not_there_cannot_be_claimed(claims: Claims) -> None:
+    assert claims.claim("0190a000-0000-7000-8000-000000000000") is None
 
 
-def test_of_32_threads_one_claims_a_mail(outbox: Outbox) -> None:
+def test_of_32_threads_one_claims_a_mail(outbox: Outbox, claims: Claims) -> None:
     for _ in range(5):
-        claims = claim_at_once([outbox] * 32, accept(outbox))
-        assert len(claims) == 1
+        given = claim_at_once([claims] * 32, accept(outbox))
+        assert len(given) == 1
 
 
-def test_of_32_threads_of_several_workers_one_claims_a_mail(database: Database, clock: Clock) -> None:
-    workers = [Outbox(database, clock) for _ in range(8)]
+def test_of_32_threads_of_several_workers_one_claims_a_mail(database: Database, outbox: Outbox, clock: Clock) -> None:
+    workers = [Claims(database, LEASE_S, clock) for _ in range(8)]
     for _ in range(5):
-        claims = claim_at_once(workers * 4, accept(workers[0]))
-        assert len(claims) == 1
+        given = claim_at_once(workers * 4, accept(outbox))
+        assert len(given) == 1
 
 
-def test_an_id_that_is_twice_in_one_transaction_is_claimed_once(outbox: Outbox, database_path: Path) -> None:
+def test_an_id_that_is_twice_in_one_transaction_is_claimed_once(
+    outbox: Outbox, claims: Claims, database_path: Path
+) -> None:
     mails = [accept(outbox) for _ in range(4)]
     asked = [mails[0].id, *(mail.id for mail in mails[1:] for _ in range(3))]
     with ThreadPoolExecutor(len(asked)) as pool:
         with locked(database_path):
-            futures = [pool.submit(outbox.claim, mail_id, LEASE_S) for mail_id in asked]
-            until(lambda: len(outbox._claims._waiting) == len(asked) - 1)
-        claims = [future.result() for future in futures]
-    assert sorted(claim.mail.id for claim in claims if claim) == sorted(mail.id for mail in mails)
-    for asked_for, claim in zip(asked, claims, strict=True):
+            futures = [pool.submit(claims.claim, mail_id) for mail_id in asked]
+            until(lambda: len(claims._claims._waiting) == len(asked) - 1)
+        given = [future.result() for future in futures]
+    assert sorted(claim.mail.id for claim in given if claim) == sorted(mail.id for mail in mails)
+    for asked_for, claim in zip(asked, given, strict=True):
         assert claim is None or claim.mail.id == asked_for
 
 
-def test_a_sent_mail_is_final(outbox: Outbox, clock: Clock) -> None:
-    claim = claimed(outbox)
+def test_a_sent_mail_is_final(outbox: Outbox, claims: Claims, clock: Clock) -> None:
+    claim = claimed(outbox, claims)
     clock.pass_s(2)
-    assert outbox.finish(sent(claim))
+    assert claims.finish(sent(claim))
     mail = read(outbox, claim)
     assert (mail.state, mail.final, mail.due_at, mail.attempts) == (State.SENT, True, None, 1)
     assert mail.finished_at == NOON_MS + 2000
 
 
-def test_a_failed_mail_is_final(outbox: Outbox) -> None:
-    claim = claimed(outbox)
-    assert outbox.finish(failed(claim))
+def test_a_failed_mail_is_final(outbox: Outbox, claims: Claims) -> None:
+    claim = claimed(outbox, claims)
+    assert claims.finish(failed(claim))
     mail = read(outbox, claim)
     assert (mail.state, mail.final, mail.due_at, mail.finished_at) == (State.FAILED, True, None, NOON_MS)
 
 
-def test_a_retrying_mail_is_not_final(outbox: Outbox) -> None:
-    claim = claimed(outbox)
-    assert outbox.finish(retrying(claim, NOON_MS + 60_000))
+def test_a_retrying_mail_is_not_final(outbox: Outbox, claims: Claims) -> None:
+    claim = claimed(outbox, claims)
+    assert claims.finish(retrying(claim, NOON_MS + 60_000))
     mail = read(outbox, claim)
     assert (mail.state, mail.final, mail.due_at, mail.attempts) == (State.RETRYING, False, NOON_MS + 60_000, 1)
     assert mail.finished_at is None
 
 
-def test_an_attempt_that_is_not_charged_is_given_back(outbox: Outbox, clock: Clock) -> None:
-    claim = claimed(outbox)
-    assert outbox.finish(retrying(claim, NOON_MS, charged=False))
+def test_an_attempt_that_is_not_charged_is_given_back(
+    outbox: Outbox, claims: Claims, due: DueMails, clock: Clock
+) -> None:
+    claim = claimed(outbox, claims)
+    assert claims.finish(retrying(claim, NOON_MS, charged=False))
     assert read(outbox, claim).attempts == 0
-    assert outbox.take_due(10) == ([claim.mail.id], [])
-    again = outbox.claim(claim.mail.id, LEASE_S)
+    assert due.take(10) == Due(publish=[claim.mail.id])
+    again = claims.claim(claim.mail.id)
     assert again is not None
     assert (again.mail.attempts, again.number) == (1, 2)
 
 
-def test_a_mail_that_is_given_back_is_due_at_once_and_published_anew(outbox: Outbox) -> None:
+def test_a_mail_that_is_given_back_is_due_at_once_and_published_anew(
+    outbox: Outbox, claims: Claims, due: DueMails
+) -> None:
     mail = accept(outbox)
-    outbox.mark_published([mail.id])
-    claim = outbox.claim(mail.id, LEASE_S)
+    due.mark_published([mail.id])
+    claim = claims.claim(mail.id)
     assert claim is not None
-    assert outbox.finish(Finish(claim, State.QUEUED, NOON_MS, charged=False, attempt=None))
+    assert claims.finish(Finish(claim, State.QUEUED, NOON_MS, charged=False, attempt=None))
     assert outbox.attempts(mail.id) == []
     # The broker's message was spent on the claim: nothing in its queue stands for this mail any more.
-    assert outbox.take_due(10) == ([mail.id], [])
+    assert due.take(10) == Due(publish=[mail.id])
 
 
-def test_a_worker_whose_lease_ended_cannot_overwrite_another_one(outbox: Outbox, clock: Clock) -> None:
-    stale = claimed(outbox)
-    current = claim_again(outbox, clock, stale)
+def test_a_worker_whose_lease_ended_cannot_overwrite_another_one(
+    outbox: Outbox, claims: Claims, due: DueMails, clock: Clock
+) -> None:
+    stale = claimed(outbox, claims)
+    current = claim_again(claims, due, clock, stale)
     before = read(outbox, current)
     assert (stale.number, current.number, before.attempts) == (1, 2, 2)
-    assert not outbox.finish(failed(stale))
-    assert not outbox.finish(retrying(stale, NOON_MS))
-    assert not outbox.finish(retrying(stale, NOON_MS, charged=False))
-    assert not outbox.finish(Finish(stale, State.QUEUED, NOON_MS, charged=False, attempt=None))
+    assert not claims.finish(failed(stale))
+    assert not claims.finish(retrying(stale, NOON_MS))
+    assert not claims.finish(retrying(stale, NOON_MS, charged=False))
+    assert not claims.finish(Finish(stale, State.QUEUED, NOON_MS, charged=False, attempt=None))
     assert read(outbox, current) == before
-    assert outbox.finish(sent(current))
+    assert claims.finish(sent(current))
 
 
-def test_a_worker_whose_lease_ended_cannot_bring_a_mail_back_from_the_queue(outbox: Outbox, clock: Clock) -> None:
-    stale = claimed(outbox)
+def test_a_worker_whose_lease_ended_cannot_bring_a_mail_back_from_the_queue(
+    outbox: Outbox, claims: Claims, due: DueMails, clock: Clock
+) -> None:
+    stale = claimed(outbox, claims)
     clock.pass_s(LEASE_S)
-    outbox.take_due(10)
-    assert not outbox.finish(failed(stale))
+    due.take(10)
+    assert not claims.finish(failed(stale))
     assert read(outbox, stale).state == State.QUEUED
 
 
-def test_a_250_is_the_truth_whoever_brings_it(outbox: Outbox, clock: Clock) -> None:
-    stale = claimed(outbox)
-    current = claim_again(outbox, clock, stale)
-    assert outbox.finish(sent(stale))
-    assert not outbox.finish(failed(current))
-    assert not outbox.finish(retrying(current, NOON_MS))
+def test_a_250_is_the_truth_whoever_brings_it(outbox: Outbox, claims: Claims, due: DueMails, clock: Clock) -> None:
+    stale = claimed(outbox, claims)
+    current = claim_again(claims, due, clock, stale)
+    assert claims.finish(sent(stale))
+    assert not claims.finish(failed(current))
+    assert not claims.finish(retrying(current, NOON_MS))
     mail = read(outbox, current)
     assert (mail.state, mail.due_at) == (State.SENT, None)
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.RETRYING, State.FAILED, State.CANCELED])
-def test_a_250_is_the_truth_whatever_was_thought_before(outbox: Outbox, database_path: Path, state: State) -> None:
-    claim = claimed(outbox)
+def test_a_250_is_the_truth_whatever_was_thought_before(
+    outbox: Outbox, claims: Claims, database_path: Path, state: State
+) -> None:
+    claim = claimed(outbox, claims)
     set_state(database_path, claim.mail, state)
-    assert outbox.finish(sent(claim))
+    assert claims.finish(sent(claim))
     mail = read(outbox, claim)
     assert (mail.state, mail.due_at, mail.finished_at) == (State.SENT, None, NOON_MS)
 
 
-def test_a_second_250_does_not_move_the_time_of_the_first(outbox: Outbox, clock: Clock) -> None:
-    claim = claimed(outbox)
-    outbox.finish(sent(claim))
+def test_a_second_250_does_not_move_the_time_of_the_first(outbox: Outbox, claims: Claims, clock: Clock) -> None:
+    claim = claimed(outbox, claims)
+    claims.finish(sent(claim))
     clock.pass_s(5)
-    assert not outbox.finish(sent(claim))
+    assert not claims.finish(sent(claim))
     assert read(outbox, claim).finished_at == NOON_MS
 
 
 @pytest.mark.parametrize("finish", [sent, failed])
-def test_a_claim_is_finished_once(outbox: Outbox, finish: Callable[[Claim], Finish]) -> None:
-    claim = claimed(outbox)
-    assert outbox.finish(finish(claim))
-    assert not outbox.finish(failed(claim))
-    assert not outbox.finish(retrying(claim, NOON_MS))
+def test_a_claim_is_finished_once(outbox: Outbox, claims: Claims, finish: Callable[[Claim], Finish]) -> None:
+    claim = claimed(outbox, claims)
+    assert claims.finish(finish(claim))
+    assert not claims.finish(failed(claim))
+    assert not claims.finish(retrying(claim, NOON_MS))
 
 
-def test_attempts_are_told_in_the_order_of_their_writing(outbox: Outbox) -> None:
-    claim = claimed(outbox)
-    outbox.finish(retrying(claim, NOON_MS))
-    outbox.take_due(10)
-    again = outbox.claim(claim.mail.id, LEASE_S)
+def test_attempts_are_told_in_the_order_of_their_writing(outbox: Outbox, claims: Claims, due: DueMails) -> None:
+    claim = claimed(outbox, claims)
+    claims.finish(retrying(claim, NOON_MS))
+    due.take(10)
+    again = claims.claim(claim.mail.id)
     assert again is not None
-    outbox.finish(failed(again))
-    other = claimed(outbox)
-    outbox.finish(sent(other))
+    claims.finish(failed(again))
+    other = claimed(outbox, claims)
+    claims.finish(sent(other))
     assert outbox.attempts(claim.mail.id) == [
         attempt(1, Outcome.BUSY, 451, "Later"),
         attempt(2, Outcome.REFUSED, 550, "No such user"),
@@ -243,75 +249,81 @@ def test_attempts_are_told_in_the_order_of_their_writing(outbox: Outbox) -> None
     assert outbox.attempts(other.mail.id) == [attempt()]
 
 
-def test_what_a_stale_worker_tried_is_written_down_all_the_same(outbox: Outbox, clock: Clock) -> None:
-    stale = claimed(outbox)
-    claim_again(outbox, clock, stale)
-    outbox.finish(failed(stale))
+def test_what_a_stale_worker_tried_is_written_down_all_the_same(
+    outbox: Outbox, claims: Claims, due: DueMails, clock: Clock
+) -> None:
+    stale = claimed(outbox, claims)
+    claim_again(claims, due, clock, stale)
+    claims.finish(failed(stale))
     assert [found.outcome for found in outbox.attempts(stale.mail.id)] == [Outcome.REFUSED]
 
 
-def test_results_that_are_written_together_keep_apart(outbox: Outbox, database_path: Path) -> None:
-    claims = [claimed(outbox) for _ in range(12)]
-    finishes = [(sent, failed)[number % 2](claim) for number, claim in enumerate(claims)]
-    with ThreadPoolExecutor(len(claims)) as pool:
+def test_results_that_are_written_together_keep_apart(outbox: Outbox, claims: Claims, database_path: Path) -> None:
+    held = [claimed(outbox, claims) for _ in range(12)]
+    finishes = [(sent, failed)[number % 2](claim) for number, claim in enumerate(held)]
+    with ThreadPoolExecutor(len(held)) as pool:
         with locked(database_path):
-            futures = [pool.submit(outbox.finish, finish) for finish in finishes]
-            until(lambda: len(outbox._finishes._waiting) == len(claims) - 1)
+            futures = [pool.submit(claims.finish, finish) for finish in finishes]
+            until(lambda: len(claims._finishes._waiting) == len(held) - 1)
         assert all(future.result() for future in futures)
-    assert [read(outbox, claim).state for claim in claims] == [State.SENT, State.FAILED] * 6
-    assert all(len(outbox.attempts(claim.mail.id)) == 1 for claim in claims)
+    assert [read(outbox, claim).state for claim in held] == [State.SENT, State.FAILED] * 6
+    assert all(len(outbox.attempts(claim.mail.id)) == 1 for claim in held)
 
 
-def test_the_attempts_of_a_mail_go_with_it(database: Database, outbox: Outbox) -> None:
-    claim = claimed(outbox)
-    outbox.finish(sent(claim))
+def test_the_attempts_of_a_mail_go_with_it(database: Database, outbox: Outbox, claims: Claims) -> None:
+    claim = claimed(outbox, claims)
+    claims.finish(sent(claim))
     with transaction(database.recording) as connection:
         connection.execute(text("DELETE FROM mails"))
     assert outbox.attempts(claim.mail.id) == []
 
 
-def test_there_are_no_attempts_without_a_mail(database: Database, outbox: Outbox) -> None:
-    claim = claimed(outbox)
+def test_there_are_no_attempts_without_a_mail(database: Database, outbox: Outbox, claims: Claims) -> None:
+    claim = claimed(outbox, claims)
     with transaction(database.recording) as connection:
         connection.execute(text("DELETE FROM mails"))
     with pytest.raises(IntegrityError):
-        outbox.finish(sent(claim))
+        claims.finish(sent(claim))
 
 
-def test_renewing_moves_the_end_of_a_lease(outbox: Outbox, clock: Clock) -> None:
-    claims = [claimed(outbox) for _ in range(2)]
-    left = claimed(outbox)
+def test_renewing_moves_the_end_of_a_lease(outbox: Outbox, claims: Claims, due: DueMails, clock: Clock) -> None:
+    held = [claimed(outbox, claims) for _ in range(2)]
+    left = claimed(outbox, claims)
     clock.pass_s(LEASE_S - 1)
-    outbox.renew(claims, LEASE_S)
+    claims.renew(held)
     clock.pass_s(1)
-    assert outbox.take_due(10) == ([left.mail.id], [])
-    assert {read(outbox, claim).due_at for claim in claims} == {NOON_MS + (2 * LEASE_S - 1) * 1000}
+    assert due.take(10) == Due(publish=[left.mail.id])
+    assert {read(outbox, claim).due_at for claim in held} == {NOON_MS + int(2 * LEASE_S - 1) * 1000}
 
 
-def test_a_lease_that_somebody_else_has_now_is_not_renewed(outbox: Outbox, clock: Clock) -> None:
-    stale = claimed(outbox)
-    current = claim_again(outbox, clock, stale)
+def test_a_lease_that_somebody_else_has_now_is_not_renewed(
+    outbox: Outbox, claims: Claims, due: DueMails, clock: Clock
+) -> None:
+    stale = claimed(outbox, claims)
+    current = claim_again(claims, due, clock, stale)
     before = read(outbox, current)
     clock.pass_s(1)
-    outbox.renew([stale], LEASE_S)
+    claims.renew([stale])
     assert read(outbox, current) == before
 
 
-def test_what_is_finished_is_not_renewed(outbox: Outbox) -> None:
-    claims = [claimed(outbox) for _ in range(2)]
-    outbox.finish(sent(claims[0]))
-    outbox.finish(retrying(claims[1], NOON_MS + 1))
-    outbox.renew(claims, LEASE_S)
-    assert [read(outbox, claim).due_at for claim in claims] == [None, NOON_MS + 1]
+def test_what_is_finished_is_not_renewed(outbox: Outbox, claims: Claims) -> None:
+    held = [claimed(outbox, claims) for _ in range(2)]
+    claims.finish(sent(held[0]))
+    claims.finish(retrying(held[1], NOON_MS + 1))
+    claims.renew(held)
+    assert [read(outbox, claim).due_at for claim in held] == [None, NOON_MS + 1]
 
 
-def test_renewing_nothing_does_not_touch_the_database(outbox: Outbox, database_path: Path) -> None:
+def test_renewing_nothing_does_not_touch_the_database(claims: Claims, database_path: Path) -> None:
     with locked(database_path):
-        outbox.renew([], LEASE_S)
+        claims.renew([])
 
 
-def test_a_claim_that_is_not_published_in_time_comes_back(outbox: Outbox, clock: Clock) -> None:
+def test_a_claim_that_is_not_published_in_time_comes_back(
+    outbox: Outbox, claims: Claims, due: DueMails, clock: Clock
+) -> None:
     mail = accept(outbox)
     clock.pass_s(PUBLISH_WITHIN_MS / 1000)
-    assert outbox.take_due(10) == ([mail.id], [])
-    assert outbox.claim(mail.id, LEASE_S)
+    assert due.take(10) == Due(publish=[mail.id])
+    assert claims.claim(mail.id)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from messaging.outbox.claims import Claims
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
 from messaging.outbox.states import State
@@ -12,14 +13,14 @@ from tests.fixtures.storage import accept
 
 
 @pytest.fixture
-def mails(outbox: Outbox, clock: Clock) -> list[Mail]:
+def mails(outbox: Outbox, claims: Claims, clock: Clock) -> list[Mail]:
     """Ten mails, the newest first, each a second younger than the next; the two oldest are claimed."""
     mails: list[Mail] = []
     for number in range(10):
         mails.insert(0, accept(outbox, f"user{number % 3}@example.com"))
         clock.pass_s(1)
     for mail in mails[-2:]:
-        assert outbox.claim(mail.id, 120)
+        assert claims.claim(mail.id)
     return mails
 
 

@@ -1,0 +1,102 @@
+"""A worker that said a short while ago that it lives is there; any other is not."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats, WorkerSeen
+from tests.fixtures.clock import NOON_MS, Clock
+from tests.fixtures.storage import connected
+
+HOUR_S = 3600
+
+
+def names(heartbeats: Heartbeats) -> list[str]:
+    return [worker.name for worker in heartbeats.alive()]
+
+
+def rows(path: Path) -> int:
+    with connected(path) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM workers").fetchone()
+    return int(count)
+
+
+def test_nobody_is_there_who_was_never_seen(heartbeats: Heartbeats) -> None:
+    assert heartbeats.alive() == []
+
+
+def test_a_worker_says_who_it_is_and_what_it_has_in_hand(heartbeats: Heartbeats, clock: Clock) -> None:
+    started_at = NOON_MS - 5000
+    heartbeats.beat(started_at, 3)
+    host, pid = socket.gethostname(), os.getpid()
+    (seen,) = heartbeats.alive()
+    assert seen == WorkerSeen(f"{host}:{pid}:{started_at}", host, pid, started_at, NOON_MS, 3)
+
+
+def test_it_is_the_same_worker_at_its_next_beat(heartbeats: Heartbeats, database_path: Path, clock: Clock) -> None:
+    heartbeats.beat(NOON_MS, 3)
+    clock.pass_s(10)
+    heartbeats.beat(NOON_MS, 1)
+    (seen,) = heartbeats.alive()
+    assert (seen.started_at, seen.seen_at, seen.in_flight) == (NOON_MS, NOON_MS + 10_000, 1)
+    assert rows(database_path) == 1
+
+
+def test_a_worker_is_there_for_40_s_and_then_gone(heartbeats: Heartbeats, clock: Clock) -> None:
+    assert GONE_AFTER_MS == 40_000
+    heartbeats.beat(NOON_MS, 0)
+    clock.pass_s(40)
+    assert len(heartbeats.alive()) == 1
+    clock.pass_s(0.001)
+    assert heartbeats.alive() == []
+
+
+def test_a_worker_that_was_thought_gone_is_there_again_with_its_next_beat(heartbeats: Heartbeats, clock: Clock) -> None:
+    heartbeats.beat(NOON_MS, 0)
+    clock.pass_s(41)
+    heartbeats.beat(NOON_MS, 0)
+    assert len(heartbeats.alive()) == 1
+
+
+def test_a_process_that_starts_anew_is_another_worker_although_its_number_is_the_same(
+    heartbeats: Heartbeats, clock: Clock
+) -> None:
+    heartbeats.beat(NOON_MS, 0)
+    clock.pass_s(1)
+    heartbeats.beat(clock(), 0)
+    assert [worker.started_at for worker in heartbeats.alive()] == [NOON_MS, NOON_MS + 1000]
+
+
+def test_two_processes_of_one_moment_are_two_workers(heartbeats: Heartbeats, monkeypatch: pytest.MonkeyPatch) -> None:
+    heartbeats.beat(NOON_MS, 0)
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    heartbeats.beat(NOON_MS, 0)
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+    heartbeats.beat(NOON_MS, 0)
+    assert len(set(names(heartbeats))) == 3
+    # The end of one is not the end of the others.
+    heartbeats.end(NOON_MS)
+    assert len(names(heartbeats)) == 2
+    assert not any(name.startswith("elsewhere:") for name in names(heartbeats))
+
+
+def test_a_worker_that_ends_is_gone_at_once(heartbeats: Heartbeats, clock: Clock) -> None:
+    heartbeats.beat(NOON_MS, 0)
+    heartbeats.beat(NOON_MS + 1, 0)
+    heartbeats.end(NOON_MS)
+    assert [worker.started_at for worker in heartbeats.alive()] == [NOON_MS + 1]
+
+
+def test_workers_that_were_gone_for_an_hour_are_forgotten_when_another_comes(
+    heartbeats: Heartbeats, database_path: Path, clock: Clock
+) -> None:
+    heartbeats.beat(NOON_MS, 0)
+    clock.pass_s(HOUR_S)
+    heartbeats.beat(clock(), 0)
+    assert rows(database_path) == 2
+    clock.pass_s(0.001)
+    heartbeats.beat(clock(), 0)
+    assert rows(database_path) == 2
+    assert [worker.started_at for worker in heartbeats.alive()] == [clock() - 1, clock()]

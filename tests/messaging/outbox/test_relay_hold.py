@@ -1,0 +1,289 @@
+"""While the relay is held no mail is tried but one probe at a time, and the first answer lets all of them go."""
+
+from pathlib import Path
+
+import pytest
+
+from messaging.outbox.claims import Claims
+from messaging.outbox.database import Database
+from messaging.outbox.due import Due, DueMails
+from messaging.outbox.outbox import Outbox
+from messaging.outbox.records import Attempt, Claim, Finish, Outcome
+from messaging.outbox.relay_hold import Hold, RelayHold
+from messaging.outbox.states import FINAL, State
+from tests.fixtures.clock import NOON_MS, Clock
+from tests.fixtures.storage import LEASE_S, PROBE_EVERY_S, accept, claimed, connected, put, state_of
+from tests.fixtures.threads import all_at_once
+
+PROBE_EVERY_MS = int(PROBE_EVERY_S * 1000)
+
+REASON = "AUTH: 535 5.7.8 Bad credentials"
+
+
+def given_back(claim: Claim, now: int) -> Finish:
+    """What a worker writes down of a mail that met a relay which is away: it waits on, charged nothing."""
+    away = Attempt(claim.mail.attempts, now, 10, 0, Outcome.RELAY, 535, "5.7.8 Bad credentials")
+    return Finish(claim, State.QUEUED, now, charged=False, attempt=away)
+
+
+def claim_probe(claims: Claims, hold: RelayHold) -> Claim:
+    probe_id = hold.take_probe()
+    assert probe_id is not None
+    claim = claims.claim(probe_id)
+    assert claim is not None
+    assert claim.mail.id == probe_id
+    return claim
+
+
+def test_the_relay_is_not_held_until_it_is(hold: RelayHold, clock: Clock) -> None:
+    assert hold.read() is None
+    assert hold.begin(REASON)
+    assert hold.read() == Hold(REASON, NOON_MS, NOON_MS + PROBE_EVERY_MS)
+
+
+def test_a_hold_that_goes_on_keeps_its_beginning_and_the_time_of_its_probe(hold: RelayHold, clock: Clock) -> None:
+    hold.begin(REASON)
+    clock.pass_s(7)
+    assert not hold.begin("connect: Connection refused")
+    assert hold.read() == Hold("connect: Connection refused", NOON_MS, NOON_MS + PROBE_EVERY_MS)
+
+
+def test_a_hold_that_goes_on_forgets_its_probe(
+    outbox: Outbox, claims: Claims, due: DueMails, hold: RelayHold, clock: Clock
+) -> None:
+    accept(outbox)
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    probe_id = hold.take_probe()
+    assert probe_id is not None
+    hold.begin(REASON)
+    assert claims.claim(probe_id) is None
+
+
+def test_it_holds_for_every_process(database: Database, hold: RelayHold, clock: Clock) -> None:
+    hold.begin(REASON)
+    assert RelayHold(database, PROBE_EVERY_S, clock).read() == hold.read()
+
+
+def test_of_many_that_find_the_relay_away_at_once_one_begins_the_hold(database: Database, clock: Clock) -> None:
+    workers = [RelayHold(database, PROBE_EVERY_S, clock) for _ in range(8)]
+    began = [future.result() for future in all_at_once(lambda worker: worker.begin(REASON), workers)]
+    assert sorted(began) == [False] * 7 + [True]
+
+
+def test_while_it_is_held_nothing_can_be_claimed(outbox: Outbox, claims: Claims, hold: RelayHold) -> None:
+    mail = accept(outbox)
+    hold.begin(REASON)
+    assert claims.claim(mail.id) is None
+    assert outbox.read(mail.id) == mail
+
+
+def test_while_it_is_held_the_probe_alone_can_be_claimed_and_says_so(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock
+) -> None:
+    mails = [accept(outbox) for _ in range(3)]
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    probe_id = hold.take_probe()
+    given = {mail.id: claims.claim(mail.id) for mail in mails}
+    assert [mail_id for mail_id, claim in given.items() if claim] == [probe_id]
+    assert [claim.is_probe for claim in given.values() if claim] == [True]
+
+
+def test_the_probe_is_claimed_once(outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock) -> None:
+    accept(outbox)
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    assert claims.claim(claim_probe(claims, hold).mail.id) is None
+
+
+def test_without_a_hold_no_claim_is_a_probe_s(
+    outbox: Outbox, claims: Claims, due: DueMails, hold: RelayHold, clock: Clock
+) -> None:
+    assert not claimed(outbox, claims).is_probe
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    mail = accept(outbox)
+    assert hold.take_probe() == mail.id
+    hold.release()
+    released = claims.claim(mail.id)
+    assert released is not None
+    assert not released.is_probe
+
+
+def test_claims_that_are_made_together_know_which_of_them_is_the_probe_s(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock
+) -> None:
+    mails = [accept(outbox) for _ in range(16)]
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    probe_id = hold.take_probe()
+    given = [future.result() for future in all_at_once(claims.claim, [mail.id for mail in mails])]
+    assert [(claim.mail.id, claim.is_probe) for claim in given if claim] == [(probe_id, True)]
+
+
+def test_there_is_no_probe_while_nothing_is_held(outbox: Outbox, hold: RelayHold, clock: Clock) -> None:
+    accept(outbox)
+    clock.pass_s(PROBE_EVERY_S)
+    assert hold.take_probe() is None
+
+
+def test_no_probe_before_its_time(outbox: Outbox, hold: RelayHold, clock: Clock) -> None:
+    mail = accept(outbox)
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S - 0.001)
+    assert hold.take_probe() is None
+    clock.pass_s(0.001)
+    assert hold.take_probe() == mail.id
+    assert hold.read() == Hold(REASON, NOON_MS, NOON_MS + 2 * PROBE_EVERY_MS)
+
+
+def test_the_next_probe_comes_a_period_after_the_one_before(outbox: Outbox, hold: RelayHold, clock: Clock) -> None:
+    mail = accept(outbox)
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S + 5)
+    assert hold.take_probe() == mail.id
+    clock.pass_s(PROBE_EVERY_S - 0.001)
+    assert hold.take_probe() is None
+    clock.pass_s(0.001)
+    assert hold.take_probe() == mail.id
+
+
+def test_the_longest_due_is_the_probe(outbox: Outbox, database_path: Path, hold: RelayHold, clock: Clock) -> None:
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    _, longest, _ = (put(outbox, database_path, State.RETRYING, NOON_MS - ago) for ago in (1, 3, 2))
+    assert hold.take_probe() == longest
+
+
+def test_where_nothing_waits_there_is_no_probe_and_it_comes_with_the_next_mail(
+    outbox: Outbox, database_path: Path, hold: RelayHold, clock: Clock
+) -> None:
+    for state in FINAL:
+        put(outbox, database_path, state, None)
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    assert hold.take_probe() is None
+    mail = accept(outbox)
+    assert hold.take_probe() == mail.id
+
+
+@pytest.mark.parametrize("state", [State.SCHEDULED, State.RETRYING])
+def test_what_is_not_due_yet_is_no_probe(
+    outbox: Outbox, database_path: Path, hold: RelayHold, clock: Clock, state: State
+) -> None:
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    mail_id = put(outbox, database_path, state, clock() + 1)
+    assert hold.take_probe() is None
+    assert state_of(outbox, mail_id) == (state, clock() + 1)
+    clock.pass_s(0.001)
+    assert hold.take_probe() == mail_id
+    assert state_of(outbox, mail_id) == (State.QUEUED, clock())
+
+
+def test_what_was_published_just_before_the_hold_may_be_the_probe(
+    outbox: Outbox, due: DueMails, hold: RelayHold, clock: Clock
+) -> None:
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    mail = accept(outbox)
+    due.mark_published([mail.id])
+    assert hold.take_probe() == mail.id
+
+
+def test_what_is_being_sent_is_never_the_probe(outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock) -> None:
+    claim = claimed(outbox, claims)
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    assert hold.take_probe() is None
+    assert outbox.read(claim.mail.id) == claim.mail
+
+
+def test_a_probe_whose_worker_died_does_not_hold_the_relay_for_ever(
+    outbox: Outbox, claims: Claims, database_path: Path, hold: RelayHold, clock: Clock
+) -> None:
+    mail = accept(outbox)
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    claim_probe(claims, hold)
+    clock.pass_s(LEASE_S - 0.001)
+    assert hold.take_probe() is None
+    clock.pass_s(0.001)
+    assert claim_probe(claims, hold).mail.id == mail.id
+    with connected(database_path) as connection:
+        assert connection.execute("SELECT deaths FROM mails").fetchall() == [(1,)]
+
+
+def test_two_dispatchers_do_not_both_send_a_probe(
+    database: Database, outbox: Outbox, hold: RelayHold, clock: Clock
+) -> None:
+    ids = {accept(outbox).id for _ in range(10)}
+    hold.begin(REASON)
+    dispatchers = [RelayHold(database, PROBE_EVERY_S, clock) for _ in range(8)]
+    for _ in range(3):
+        clock.pass_s(PROBE_EVERY_S)
+        futures = all_at_once(lambda dispatcher: dispatcher.take_probe(), dispatchers)
+        probes = [probe for probe in (future.result() for future in futures) if probe]
+        assert len(probes) == 1
+        assert set(probes) <= ids
+
+
+def test_a_probe_that_fails_lets_another_mail_try_next_and_is_charged_nothing(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock
+) -> None:
+    ids = []
+    for _ in range(3):
+        ids.append(accept(outbox).id)
+        clock.pass_s(1)
+    hold.begin(REASON)
+    tried = []
+    for _ in range(4):
+        clock.pass_s(PROBE_EVERY_S)
+        claim = claim_probe(claims, hold)
+        tried.append(claim.mail.id)
+        hold.begin(REASON)
+        assert claims.finish(given_back(claim, clock()))
+    assert tried == [*ids, ids[0]]
+    mails = [outbox.read(mail_id) for mail_id in ids]
+    assert [(mail.state, mail.attempts, mail.finished_at) for mail in mails if mail] == [(State.QUEUED, 0, None)] * 3
+    # What the relay said is told all the same.
+    assert [attempt.outcome for attempt in outbox.attempts(ids[0])] == [Outcome.RELAY] * 2
+
+
+def test_the_end_of_the_hold_makes_all_that_is_queued_due_now_and_published_anew(
+    outbox: Outbox, claims: Claims, due: DueMails, database_path: Path, hold: RelayHold, clock: Clock
+) -> None:
+    published, unpublished = accept(outbox), accept(outbox)
+    due.mark_published([published.id])
+    hold.begin(REASON)
+    later = NOON_MS + 3_600_000
+    others = {state: put(outbox, database_path, state, later) for state in (State.RETRYING, State.SCHEDULED)}
+    sending = put(outbox, database_path, State.SENDING, later)
+    final = put(outbox, database_path, State.SENT, None)
+    clock.pass_s(1)
+    hold.release()
+    assert hold.read() is None
+    for mail in (published, unpublished):
+        assert state_of(outbox, mail.id) == (State.QUEUED, NOON_MS + 1000)
+    assert {state: state_of(outbox, mail_id) for state, mail_id in others.items()} == {
+        state: (state, later) for state in others
+    }
+    assert state_of(outbox, sending) == (State.SENDING, later)
+    assert state_of(outbox, final) == (State.SENT, None)
+    taken = due.take(10)
+    assert sorted(taken.publish) == sorted([published.id, unpublished.id])
+    assert len(taken) == 2
+
+
+def test_nothing_changes_where_there_was_nothing_to_release(
+    outbox: Outbox, due: DueMails, hold: RelayHold, clock: Clock
+) -> None:
+    mail = accept(outbox)
+    due.mark_published([mail.id])
+    before = outbox.read(mail.id)
+    clock.pass_s(1)
+    hold.release()
+    assert outbox.read(mail.id) == before
+    clock.pass_s(60)
+    assert due.take(10) == Due(waiting=[mail.id])

@@ -1,0 +1,29 @@
+"""Who gets JSON: who asks for it, or sent it."""
+
+import pytest
+
+from messaging.request import wants_json
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "json"),
+    [
+        ("", "", False),
+        ("*/*", "", False),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "", False),
+        ("application/json", "", True),
+        ("Application/JSON; charset=utf-8", "", True),
+        ("text/plain;q=0.5, application/json", "", True),
+        ("application/problem+json", "", True),
+        ("application/json;q=0.001", "", True),
+        ("text/plain, application/json;q=0", "", False),
+        ("text/plain, application/json; q=0.000", "", False),
+        ("application/ld+json", "", False),
+        ("text/x-json", "", False),
+        ("", "application/json", True),
+        ("*/*", "application/json; charset=utf-8", True),
+        ("", "application/x-www-form-urlencoded", False),
+    ],
+)
+def test_json_is_for_who_asks_for_it_or_sent_it(accept: str, content_type: str, json: bool) -> None:
+    assert wants_json(accept, content_type) is json
