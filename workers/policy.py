@@ -85,14 +85,13 @@ def next_wait_s(schedule_s: Sequence[float], attempts: int, asked_for_s: float |
     Args:
         schedule_s: `RETRY_SCHEDULE`, in seconds.
         attempts: how many were charged to it, at least 1.
-        asked_for_s: when the relay wants to be tried again, in seconds; counts instead of the schedule's wait.
+        asked_for_s: when the relay wants to be tried again, in seconds; counts where it is later than the schedule.
     """
     if attempts > len(schedule_s):
         return None
-    if asked_for_s is not None:
-        # Never earlier than it asked for.
-        return asked_for_s * _random(1, 1 + JITTER)
-    return schedule_s[attempts - 1] * _random(1 - JITTER, 1 + JITTER)
+    wait_s = schedule_s[attempts - 1] * _random(1 - JITTER, 1 + JITTER)
+    # Never earlier than the relay asked for; nor so early, at its wish, that the attempts are used up in no time.
+    return wait_s if asked_for_s is None else max(wait_s, asked_for_s * _random(1, 1 + JITTER))
 
 
 def _asked_for_s(reply: str) -> float | None:

@@ -262,6 +262,7 @@ def test_a_backlog_does_not_multiply_itself(
         outbox = Outbox(database)
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda recipient: accept(outbox, recipient), recipients))
+        assert broker.depth(QUEUE) == 0  # there is no queue yet
         dispatching.start()
         deepest = 0
 

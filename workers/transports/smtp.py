@@ -12,11 +12,14 @@ from config.relay import SmtpRelay
 from workers.composing import Composed
 from workers.errors import DeliveryError, RelayError
 from workers.transports.deadlines import Deadlines
-from workers.transports.smtp_connection import CONNECT_TIMEOUT_S, OnSocket, SmtpConnection, open_connection
+from workers.transports.smtp_connection import CONNECT_TIMEOUT_S, SmtpConnection, open_connection
 from workers.transports.transport import Receipt
 
 #: Longest conversation about one mail, in seconds: above the longest wait in it.
 CONVERSATION_TIMEOUT_S: Final = 900.0
+
+#: Longest time until a new connection is ready for a mail, in seconds; others wait for it.
+OPENING_TIMEOUT_S: Final = 60.0
 
 #: A connection is used for so long, in seconds, and for so many mails: relays count both, and close for less.
 MOST_AGE_S: Final = 120.0
@@ -59,17 +62,12 @@ class SmtpTransport:
                 if not error.gone:
                     raise
                 # It was closed, or the relay wanted it to end: no fault of the mail, and no sign of what is to come.
-        with contextlib.ExitStack() as stack:
-
-            def limit(connection: socket.socket) -> None:
-                stack.enter_context(self._deadlines.limit(connection, self._conversation_timeout_s))
-
-            try:
-                fresh = self._open(limit)
-            except RelayError as error:
-                error.connect_ms = _ms(began, time.monotonic())
-                raise
-            return self._hand_over(fresh, mail, began)
+        try:
+            fresh = self._open()
+        except RelayError as error:
+            error.connect_ms = _ms(began, time.monotonic())
+            raise
+        return self._hand_over(fresh, mail, began)
 
     def tidy(self) -> None:
         with self._lock:
@@ -128,11 +126,16 @@ class SmtpTransport:
         with self._lock:
             self._idle.append(connection)
 
-    def _open(self, limit: OnSocket) -> SmtpConnection:
+    def _open(self) -> SmtpConnection:
         asked_at = time.monotonic()
-        with self._opening:
+        with self._opening, contextlib.ExitStack() as stack:
             if self._failure and asked_at - self._failure[0] < _SHARED_FAILURE_S:
                 raise RelayError(self._failure[1].reply, self._failure[1].code)
+
+            def limit(connection: socket.socket) -> None:
+                seconds = min(OPENING_TIMEOUT_S, self._conversation_timeout_s)
+                stack.enter_context(self._deadlines.limit(connection, seconds))
+
             try:
                 return open_connection(self._relay, self._context, limit)
             except RelayError as error:
