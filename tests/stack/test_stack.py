@@ -118,11 +118,11 @@ def test_a_mail_that_was_under_way_at_a_crash_of_everything_is_delivered(
     tmp_path: Path, smtp_server: SmtpServer
 ) -> None:
     smtp_server.follow({"GREETING": "421 4.3.2 away"})
-    with running(tmp_path, SMTP_URL=smtp_server.url, HOLD_PROBE="1s") as first:
+    with running(tmp_path, SMTP_URL=smtp_server.url, HOLD_PROBE="1s", LEASE="2s") as first:
         assert first.get("/?sendmail=me@example.com")[0] == 202
         first.program.kill()
     smtp_server.follow({})
-    with running(tmp_path, SMTP_URL=smtp_server.url, HOLD_PROBE="1s") as second:
+    with running(tmp_path, SMTP_URL=smtp_server.url, HOLD_PROBE="1s", LEASE="2s") as second:
         [mail] = smtp_server.wait_for(1, within_s=60)
         assert mail.recipients == ("me@example.com",)
         second.program.kill()
