@@ -1,5 +1,6 @@
 """Programs under test: started with an environment of their own, watched from outside, ended for certain."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -104,7 +105,8 @@ class Program:
         self.family()
         self.process.kill()
         for member in self.survivors():
-            os.kill(member.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it may go by itself, with its parent
+                os.kill(member.pid, signal.SIGKILL)
         self.process.wait()
         until(lambda: not self.survivors())
 
