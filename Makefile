@@ -16,12 +16,15 @@ run: install ## the whole service in one process, no server needed
 
 install: $(VENV)/.installed ## .venv with what the service needs
 
-test: $(VENV)/.installed-dev ## all tests; installs the servers they need where it may
+# Those that wait for nobody use all processors; those with real servers and clocks in them have the machine to themselves.
+UNIT := tests/config tests/messaging tests/workers tests/test_architecture.py
+
+test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need where it may
 	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(UNIT))
 
 unit: $(VENV)/.installed-dev ## the fast tests: no server but what Python brings, under 30 s
-	$(BIN)/python -m pytest tests/config tests/messaging tests/workers tests/test_architecture.py
+	$(BIN)/python -m pytest --numprocesses=auto $(UNIT)
 
 SEEDS ?= 1
 LOAD ?= 100x10

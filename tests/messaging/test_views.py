@@ -135,7 +135,7 @@ def test_a_remark_stands_at_the_end_of_every_form() -> None:
         assert document["remark"] == remark
 
 
-@pytest.mark.parametrize("state", FINAL)
+@pytest.mark.parametrize("state", sorted(FINAL))
 def test_a_mail_that_is_final_waits_for_nothing(state: State) -> None:
     final = replace(_SENT, state=state)
     assert status_line(final, _ATTEMPTS, "the relay is held") == status_line(final, _ATTEMPTS)

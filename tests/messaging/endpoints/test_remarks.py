@@ -25,7 +25,7 @@ SENDS: dict[str, Send] = {
 
 every_send = pytest.mark.parametrize("send", SENDS.values(), ids=SENDS.keys())
 unfinished = pytest.mark.parametrize("state", [state for state in State if state not in FINAL])
-finished = pytest.mark.parametrize("state", FINAL)
+finished = pytest.mark.parametrize("state", sorted(FINAL))
 
 
 @pytest.fixture

@@ -226,7 +226,7 @@ def test_a_suspect_that_waits_for_its_next_attempt_keeps_no_other_waiting(
     assert due.take(10) == Due(publish=[other])
 
 
-@pytest.mark.parametrize("state", FINAL)
+@pytest.mark.parametrize("state", sorted(FINAL))
 def test_a_suspect_that_is_finished_keeps_no_other_waiting(
     outbox: Outbox, due: DueMails, database_path: Path, state: State
 ) -> None:

@@ -41,7 +41,7 @@ def ids(outbox: Outbox) -> set[str]:
     return {mail.id for mail in outbox.list(limit=1000)}
 
 
-@pytest.mark.parametrize("state", FINAL)
+@pytest.mark.parametrize("state", sorted(FINAL))
 def test_what_was_finished_long_ago_goes_and_not_a_moment_before(
     outbox: Outbox, database_path: Path, clock: Clock, retention: Retention, state: State
 ) -> None:
