@@ -11,6 +11,7 @@ from typing import Final
 from config.broker import QUEUE, MailBroker, make_broker
 from config.errors import SettingError
 from config.logs import configure_logging
+from config.processor import keep_to_one_processor
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
@@ -46,6 +47,7 @@ _PUBLISHER_STOP_S: Final = 1.0
 
 def serve(settings: Settings) -> None:
     """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT."""
+    keep_to_one_processor()
     configure_logging(settings.log_format, settings.log_level)
     database = Database(settings.database_url)
     try:

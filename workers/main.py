@@ -6,6 +6,7 @@ import dramatiq
 
 from config.errors import SettingError
 from config.logs import configure_logging
+from config.processor import keep_to_one_processor
 from config.start import USED_WRONGLY, exit_with, settings_or_exit
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxError
@@ -23,6 +24,7 @@ if settings.broker_url.embedded:
         ),
         USED_WRONGLY,
     )
+keep_to_one_processor()
 configure_logging(settings.log_format, settings.log_level)
 database = Database(settings.database_url)
 

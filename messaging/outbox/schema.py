@@ -14,9 +14,9 @@ mails = Table(
     Column("state", Text, nullable=False),
     Column("due_at", BigInteger),
     Column("attempts", Integer, nullable=False),
-    Column("claims", Integer, nullable=False),
+    Column("claims", Integer, nullable=False, server_default=text("0")),
     #: Claims that ended in the death of who held them.
-    Column("deaths", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False, server_default=text("0")),
     Column("created_at", BigInteger, nullable=False),
     #: When the broker last confirmed this mail's id.
     Column("published_at", BigInteger),
