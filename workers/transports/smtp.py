@@ -135,14 +135,15 @@ class SmtpTransport:
                 raise RelayError(self._failure[1].reply, self._failure[1].code)
             within_s = min(OPENING_TIMEOUT_S, self._conversation_timeout_s)
             try:
-                return open_connection(self._relay, self._context, self._deadlines, within_s)
+                return open_connection(self._relay, lambda: self._context, self._deadlines, within_s)
             except RelayError as error:
                 self._failure = (time.monotonic(), error)
                 raise
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        # Checks the certificate and its name against the system's authorities; TLS 1.2 at the least.
+        # Checks the certificate and its name against the system's authorities, which takes a while to read; TLS 1.2 at
+        # the least.
         return ssl.create_default_context()
 
 

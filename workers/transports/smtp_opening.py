@@ -18,12 +18,18 @@ from workers.transports.smtp_connection import SmtpConnection, one_line, words_o
 CONNECT_TIMEOUT_S: Final = 10.0
 
 
-def open_connection(relay: SmtpRelay, context: ssl.SSLContext, deadlines: Deadlines, within_s: float) -> SmtpConnection:
+#: Makes what a relay's certificate is checked against; called where the connection is secured.
+Authorities = Callable[[], ssl.SSLContext]
+
+
+def open_connection(
+    relay: SmtpRelay, authorities: Authorities, deadlines: Deadlines, within_s: float
+) -> SmtpConnection:
     """Connect, secure the connection and log in, as the relay's URL says.
 
     Args:
         relay: where it is and how it wants to be spoken to.
-        context: what its certificate is checked against.
+        authorities: who vouches for its certificate.
         deadlines: cuts it if that takes longer than `within_s`.
         within_s: in seconds.
 
@@ -37,8 +43,8 @@ def open_connection(relay: SmtpRelay, context: ssl.SSLContext, deadlines: Deadli
             stack.enter_context(deadlines.limit(connection, within_s))
 
         try:
-            smtp = _Smtp(relay, context, limit)
-            _secure_and_log_in(smtp, relay, context)
+            smtp = _Smtp(relay, authorities, limit)
+            _secure_and_log_in(smtp, relay, authorities)
             return SmtpConnection(smtp, deadlines)
         except smtplib.SMTPResponseException as error:
             _hang_up(smtp)
@@ -52,11 +58,11 @@ def open_connection(relay: SmtpRelay, context: ssl.SSLContext, deadlines: Deadli
             raise RelayError(words_of(error)) from error
 
 
-def _secure_and_log_in(smtp: smtplib.SMTP, relay: SmtpRelay, context: ssl.SSLContext) -> None:
+def _secure_and_log_in(smtp: smtplib.SMTP, relay: SmtpRelay, authorities: Authorities) -> None:
     smtp.ehlo_or_helo_if_needed()
     if relay.tls == "starttls":
         # Never a fall-back to plain text: whoever stands between us and the relay could ask for that.
-        smtp.starttls(context=context)
+        smtp.starttls(context=authorities())
         smtp.ehlo_or_helo_if_needed()
     if relay.username:
         _log_in(smtp, relay)
@@ -82,16 +88,16 @@ def _log_in(smtp: smtplib.SMTP, relay: SmtpRelay) -> None:
 class _Smtp(smtplib.SMTP):
     """The standard library's client, with TLS from the first byte where the relay wants it."""
 
-    def __init__(self, relay: SmtpRelay, context: ssl.SSLContext, on_socket: OnSocket) -> None:
+    def __init__(self, relay: SmtpRelay, authorities: Authorities, on_socket: OnSocket) -> None:
         self._relay = relay
-        self._context = context
+        self._authorities = authorities
         self._on_socket = on_socket
         super().__init__(relay.host, relay.port, local_hostname=_local_name(), timeout=CONNECT_TIMEOUT_S)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         connection = dial(host, port, timeout, self._on_socket)
         if self._relay.tls == "implicit":
-            return self._context.wrap_socket(connection, server_hostname=host)
+            return self._authorities().wrap_socket(connection, server_hostname=host)
         return connection
 
 

@@ -304,6 +304,13 @@ def test_an_answer_without_an_end_is_not_read_for_ever(plain: SmtpServer, mail: 
 # TLS and login.
 
 
+def test_without_tls_nobody_has_to_vouch_for_the_relay(
+    plain: SmtpServer, mail: Composed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("ssl.create_default_context")  # it takes longer than ten mails
+    assert deliver(plain, mail).code == 250
+
+
 @pytest.mark.usefixtures("trusted")
 def test_starttls_comes_before_anything_else_is_said(mail: Composed) -> None:
     with SmtpServer(tls="starttls") as server:
