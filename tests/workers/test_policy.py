@@ -37,7 +37,7 @@ _MINUTES = (60.0, 300.0, 900.0)
         (Stage.MAIL, 530, "5.7.0 Authentication required", RelayError),
         (Stage.RCPT, 535, "5.7.8 Session expired", RelayError),
         (Stage.DATA, 534, "5.7.9 Too weak", RelayError),
-        # But relays also ask for it where they would not relay to this one recipient: Postfix with 454, others with 530.
+        # Relays also ask for it where they would not relay to this one recipient: Postfix by 454, others by 530.
         (Stage.RCPT, 454, "4.7.1 <x@example.com>: Relay access denied", BusyError),
         (Stage.RCPT, 530, "5.7.0 Authentication required", BusyError),
         (Stage.RCPT, 530, "Authentication required", BusyError),
