@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from config.broker import QUEUE, MailBroker, make_broker
+from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
 from config.logs import configure_logging
+from config.message import QUEUE
 from config.processor import keep_to_one_processor
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
@@ -66,7 +67,7 @@ def serve(settings: Settings) -> None:
     else:
         broker = make_broker(settings.broker_url, [])
     hold = RelayHold(database, settings.hold_probe_s)
-    publisher = BrokerPublisher(broker, DueMails(database, settings.poison_limit), hold)
+    publisher = BrokerPublisher(make_queue(broker), DueMails(database, settings.poison_limit), hold)
     try:
         public, internal = _make_servers(settings, database, broker, publisher, hold, talktome)
     except ListenError as error:
