@@ -14,7 +14,7 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from config.broker import ACTOR
+from config.message import ACTOR
 from config.settings import Settings
 from messaging.outbox.database import Database
 from messaging.outbox.outbox import Outbox
