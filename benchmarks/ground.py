@@ -5,14 +5,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import pika
 
-from benchmarks import processes
+from benchmarks import processes, wrk
 from benchmarks.errors import MeasureError
 from benchmarks.systems import ADDRESS, System
 from stack.nginx import Edge, Nginx
@@ -30,6 +30,10 @@ _PLACE: Final = _ROOT / "var"
 #: A start takes one to three seconds.
 _START_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.005
+
+#: How long what was accepted may take until the broker has it.
+_PUBLISHED_S: Final = 60.0
+_DEPTH_EVERY_S: Final = 0.1
 
 #: Dramatiq's other queues belong to the one it works on: delayed and dead messages.
 _QUEUES_OF: Final = ("{}", "{}.DQ", "{}.XQ")
@@ -146,6 +150,24 @@ class Run:
         edge = Edge(free_address(), self.address, 262144, self.folder / "nginx")
         self._started.enter_context(Nginx(edge))
         return edge.listen
+
+    def fill(self, seconds: int) -> wrk.Load:
+        """Have mails accepted for a while, and wait until so many lie in the broker's queue.
+
+        Raises:
+            MeasureError: if some do not get there.
+        """
+        load = wrk.send_mails(self.address, seconds, self.folder)
+        give_up_at = time.monotonic() + _PUBLISHED_S
+        with closing(pika.BlockingConnection(pika.URLParameters(self._broker.url))) as connection:
+            channel = connection.channel()
+            while (
+                depth := channel.queue_declare(self.system.queue, passive=True).method.message_count
+            ) < load.requests:
+                if time.monotonic() > give_up_at:
+                    raise MeasureError(f"{self.system.name}: {depth} of {load.requests} mails are in the queue")
+                connection.sleep(_DEPTH_EVERY_S)
+        return load
 
     @property
     def web_pids(self) -> list[int]:

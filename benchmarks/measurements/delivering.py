@@ -1,10 +1,9 @@
 """Delivered mails/s from a full queue, by two worker processes, and what they cost."""
 
-import time
 from collections.abc import Mapping
 from typing import Final
 
-from benchmarks import processes, wrk
+from benchmarks import processes
 from benchmarks.figures import Figure
 from benchmarks.ground import Ground
 from benchmarks.measurement import Measurement, Scale
@@ -17,7 +16,6 @@ BROKER_CPU: Final = Figure("CPU of RabbitMQ for 1,000 deliveries", "s", more_is_
 
 #: The queue is filled for longer than a load: delivering has to take a while, too.
 _FILL_FOR: Final = 1.5
-_SETTLE_S: Final = 1.0
 _START_S: Final = 30.0
 _LONGEST_S: Final = 180.0
 
@@ -25,8 +23,7 @@ _LONGEST_S: Final = 180.0
 def measure(ground: Ground, system: System, scale: Scale) -> Mapping[Figure, float]:
     with ground.folder() as folder, Sink(folder) as sink, ground.run(system, folder, sink.address) as run:
         run.start_web()
-        mails = wrk.send_mails(run.address, round(scale.load_s * _FILL_FOR), folder).requests
-        time.sleep(_SETTLE_S)
+        mails = run.fill(round(scale.load_s * _FILL_FOR)).requests
         run.stop_web()
         run.start_workers()
         began = sink.wait_for(1, _START_S)

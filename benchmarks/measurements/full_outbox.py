@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -31,7 +30,6 @@ MANY: Final = _SYSTEMS[-1]
 
 _START_S: Final = 30.0
 _DELIVERED_S: Final = 180.0
-_SETTLE_S: Final = 1.0
 _WARM_UP_S: Final = 1
 
 
@@ -40,8 +38,7 @@ def measure(ground: Ground, system: System, scale: Scale) -> Mapping[Figure, flo
         shutil.copy(_filled(ground, system), run.database)
         run.start_web()
         wrk.send_mails(run.address, _WARM_UP_S, folder)
-        accepted = wrk.send_mails(run.address, scale.load_s, folder)
-        time.sleep(_SETTLE_S)
+        accepted = run.fill(scale.load_s)
         run.stop_web()
         run.start_workers()
         began = sink.wait_for(1, _START_S)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from benchmarks import wrk
 from benchmarks.clocked_relay import ClockedRelay
 from benchmarks.figures import Figure
 from benchmarks.ground import FIRST_RECIPIENT, Ground
@@ -28,7 +27,7 @@ def measure(ground: Ground, system: System, scale: Scale) -> Mapping[Figure, flo
         ground.run(system, folder, relay.address) as run,
     ):
         run.start_web()
-        wrk.send_mails(run.address, _FILL_S, folder)
+        run.fill(_FILL_S)
         run.start_workers()
         relay.wait_for([FIRST_RECIPIENT], _START_S)
         time.sleep(_WARM_UP_S)
