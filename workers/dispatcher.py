@@ -84,13 +84,13 @@ class Dispatcher:
             QueueError: if the broker did not take all of it; what was taken and not published is due again soon.
         """
         if self._hold.read():
+            self._tell(self._due.fail_poison())
             probe = self._hold.take_probe()
             if probe:
                 self._publish([probe])
             return False
         due = self._due.take(BATCH)
-        for mail_id in due.poison:
-            _LOG.error("mail %s failed: worker after worker died with it", mail_id)
+        self._tell(due.poison)
         publish = due.publish
         if due.waiting:
             if self._queue.depth() < REPUBLISH_BELOW:
@@ -99,6 +99,10 @@ class Dispatcher:
                 self._due.mark_published(due.waiting)
         self._publish(publish)
         return len(due) >= BATCH
+
+    def _tell(self, poison: Sequence[str]) -> None:
+        for mail_id in poison:
+            _LOG.error("mail %s failed: worker after worker died with it", mail_id)
 
     def _publish(self, ids: Sequence[str]) -> None:
         for mail_id in ids:

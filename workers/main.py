@@ -1,5 +1,6 @@
 """Root of the worker processes: `dramatiq workers.main` imports it in each of them, after it forked."""
 
+import sys
 import threading
 
 import dramatiq
@@ -25,7 +26,8 @@ if settings.broker_url.embedded:
         USED_WRONGLY,
     )
 keep_to_one_processor()
-configure_logging(settings.log_format, settings.log_level)
+# Dramatiq has replaced `sys.stderr` by a pipe to its master, and copying a line there costs more than all else of it.
+configure_logging(settings.log_format, settings.log_level, sys.__stderr__)
 database = Database(settings.database_url)
 
 

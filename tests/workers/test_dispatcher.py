@@ -325,6 +325,33 @@ def test_with_nothing_to_probe_with_nothing_is_published(
     assert queue.ids == []
 
 
+def test_a_probe_that_kills_its_workers_fails_and_another_mail_is_tried(
+    dispatcher: Dispatcher,
+    broker: RememberingBroker,
+    outbox: Outbox,
+    database: Database,
+    hold: RelayHold,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hold.begin("Connection refused")
+    poison = accept(outbox)
+    claims = Claims(database, 1.0, clock)
+    clock.pass_s(PROBE_S)
+    for _ in range(POISON_LIMIT):
+        dispatcher.step()
+        assert claims.claim(poison.id)
+        clock.pass_s(PROBE_S)
+    other = accept(outbox)
+    dispatcher.step()
+    assert broker.ids == [poison.id] * POISON_LIMIT + [other.id]
+    after = outbox.read(poison.id)
+    assert after is not None
+    assert after.state is State.FAILED
+    assert caplog.text.count(f"mail {poison.id} failed: worker after worker died with it") == 1
+    assert hold.read() is not None
+
+
 # What is finished, and what never will be.
 
 
