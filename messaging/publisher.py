@@ -14,8 +14,8 @@ from messaging.outbox.relay_hold import RelayHold
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: Wait before confirms are noted, in seconds: most of their mails have been claimed by then, and are not written to;
-#: the others have not yet fallen due.
+#: Wait before a confirm is noted, in seconds: its mail has been claimed by then, mostly, and is not written to; if not,
+#: it has not fallen due.
 _NOTE_AFTER_S: Final = 0.25
 
 #: Most ids whose confirms are noted in one transaction: others want to write, too.
@@ -90,11 +90,23 @@ class BrokerPublisher:
             self._work.wait()
             self._work.clear()
             self._publish_unsure()
+            confirmed = self._take_confirmed()
             self._ending.wait(_NOTE_AFTER_S)
-            self._note()
+            self._note(confirmed)
         self._publish_unsure()
         self._queue.close(self._ends_at - time.monotonic())
-        self._note()
+        self._note(self._take_confirmed())
+
+    def _take_confirmed(self) -> list[str]:
+        refused, self._refused = self._refused, None
+        confirmed = [self._confirmed.popleft() for _ in range(len(self._confirmed))]
+        if refused and not self._down:
+            _LOG.warning("cannot publish (%s); mails are accepted and stay due in the outbox", refused)
+            self._down = True
+        elif self._down and confirmed and not refused:
+            _LOG.info("publishing again")
+            self._down = False
+        return confirmed
 
     def _publish_unsure(self) -> None:
         if not self._unsure:
@@ -109,9 +121,7 @@ class BrokerPublisher:
             if free:
                 self._queue.put(mail_id)
 
-    def _note(self) -> None:
-        self._say()
-        ids = [self._confirmed.popleft() for _ in range(len(self._confirmed))]
+    def _note(self, ids: Sequence[str]) -> None:
         try:
             if not ids or not self._ask():
                 return
@@ -127,12 +137,3 @@ class BrokerPublisher:
             self._free = False
             raise
         return self._free
-
-    def _say(self) -> None:
-        refused, self._refused = self._refused, None
-        if refused and not self._down:
-            _LOG.warning("cannot publish (%s); mails are accepted and stay due in the outbox", refused)
-            self._down = True
-        elif self._down and self._confirmed and not refused:
-            _LOG.info("publishing again")
-            self._down = False

@@ -145,6 +145,23 @@ def test_what_was_confirmed_meanwhile_is_noted_a_few_hundred_at_a_time(
     assert noted == [ids[:500], ids[500:1000], ids[1000:]]
 
 
+@pytest.mark.usefixtures("free")
+def test_a_confirm_is_noted_some_time_after_it_came(
+    publisher: BrokerPublisher, due: DueMails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published_at: dict[str, float] = {}
+    noted_at: dict[str, float] = {}
+    monkeypatch.setattr(due, "mark_published", lambda ids: noted_at.update(dict.fromkeys(ids, time.monotonic())))
+    monkeypatch.setattr(module, "_NOTE_AFTER_S", 0.2)
+    for number in range(20):
+        published_at[str(number)] = time.monotonic()
+        publisher.publish(str(number))
+        time.sleep(0.02)
+    until(lambda: noted_at.keys() == published_at.keys())
+    assert all(noted_at[mail_id] - published_at[mail_id] > 0.15 for mail_id in noted_at)
+    assert len(set(noted_at.values())) < 8
+
+
 def test_confirms_are_noted_while_their_mails_are_not_due_and_when_most_have_been_claimed() -> None:
     assert 0.1 <= NOTE_AFTER_S <= PUBLISH_WITHIN_MS / 1000 / 5
 
