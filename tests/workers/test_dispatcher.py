@@ -327,7 +327,7 @@ def test_with_nothing_to_probe_with_nothing_is_published(
 
 def test_a_probe_that_kills_its_workers_fails_and_another_mail_is_tried(
     dispatcher: Dispatcher,
-    broker: RememberingBroker,
+    queue: RememberingQueue,
     outbox: Outbox,
     database: Database,
     hold: RelayHold,
@@ -344,7 +344,7 @@ def test_a_probe_that_kills_its_workers_fails_and_another_mail_is_tried(
         clock.pass_s(PROBE_S)
     other = accept(outbox)
     dispatcher.step()
-    assert broker.ids == [poison.id] * POISON_LIMIT + [other.id]
+    assert queue.ids == [poison.id] * POISON_LIMIT + [other.id]
     after = outbox.read(poison.id)
     assert after is not None
     assert after.state is State.FAILED
