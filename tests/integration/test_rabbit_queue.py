@@ -3,7 +3,9 @@
 import contextlib
 import json
 import logging
+import random
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -27,7 +29,10 @@ from config.rabbitmq.session import Session
 from stack.ports import free_port
 from stack.rabbitmq import RabbitMQ
 from tests.fixtures.brokers import message_for
+from tests.fixtures.threads import all_at_once
 from tests.fixtures.waiting import until
+from tests.servers.certificates import authority
+from tests.servers.tls_proxy import TlsProxy
 
 
 def broker_at(url: str) -> RabbitBroker:
@@ -158,6 +163,21 @@ def test_ids_come_in_their_order_and_each_is_confirmed_once(broker_url: str, pub
     assert taken_from(broker_url) == ids
 
 
+def test_it_is_the_same_over_tls(
+    rabbitmq: RabbitMQ, broker_url: str, publish_to: PublishTo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority().file))
+    ids = numbered(5000)
+    with TlsProxy(rabbitmq.port) as proxy:
+        url = broker_url.replace("amqp:", "amqps:").replace(f":{rabbitmq.port}/", f":{proxy.port}/")
+        publishing = publish_to(url)
+        publishing.put(*ids)
+        publishing.settled(5000)
+        publishing.queue.close(5)
+    assert (publishing.confirmed, publishing.refused) == (ids, [])
+    assert taken_from(broker_url) == ids
+
+
 def test_no_more_ids_are_under_way_than_their_bound(
     broker_url: str, publish_to: PublishTo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +262,26 @@ def test_many_ids_at_a_time_wake_the_connection_once(
     publishing.put(*numbered(2000))
     publishing.settled(2001)
     assert wakes < 20
+
+
+def test_no_id_is_overlooked_whenever_it_comes(broker_url: str, publish_to: PublishTo) -> None:
+    publishing = publish_to(broker_url)
+    chance = random.Random(1)
+    pauses = [[chance.choice((0, 0, 0, 0.0001, 0.002, 0.005)) for _ in range(300)] for _ in range(8)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+
+        def put(own: list[float]) -> None:
+            for pause in own:
+                publishing.put("0190-id")
+                time.sleep(pause)
+
+        all_at_once(put, pauses)
+        publishing.settled(2400)
+    finally:
+        sys.setswitchinterval(interval)
+    assert publishing.confirmed == ["0190-id"] * 2400
 
 
 # What it does not take.
