@@ -52,17 +52,27 @@ class GroupCommit(Generic[Item, Result]):
         engine: where the transactions run.
         apply: writes the items of one transaction; returns a result for each, in their order.
         limit: most items of one transaction.
+        patience_s: how long an item waits for its transaction to begin; while one takes longer than this, who comes is
+            turned away at once. The queue behind a database that is stuck does not grow, nor does it hold the threads
+            that could do something else.
     """
 
     def __init__(
-        self, engine: Engine, apply: Callable[[Connection, Sequence[Item]], Sequence[Result]], limit: int = 256
+        self,
+        engine: Engine,
+        apply: Callable[[Connection, Sequence[Item]], Sequence[Result]],
+        limit: int = 256,
+        patience_s: float = threading.TIMEOUT_MAX,
     ) -> None:
         self._engine = engine
         self._apply = apply
         self._limit = limit
+        self._patience_s = patience_s
         self._lock = threading.Lock()
         self._waiting: deque[_Entry[Item, Result]] = deque()
         self._led = False
+        #: When the transaction that is under way began.
+        self._began_at = 0.0
         #: When each thread came last; only those of the last moments.
         self._came_at: dict[int, float] = {}
 
@@ -70,16 +80,21 @@ class GroupCommit(Generic[Item, Result]):
         """Write one item; returns once it is committed.
 
         Raises:
-            OutboxUnavailableError: if the database is away; nothing was written then.
+            OutboxUnavailableError: if the database is away, or stuck; nothing was written then.
             Exception: what the database has against this item.
         """
         entry: _Entry[Item, Result] = _Entry(item)
+        now = time.monotonic()
         with self._lock:
-            self._came_at[threading.get_ident()] = time.monotonic()
+            if self._led and now - self._began_at > self._patience_s:
+                raise OutboxUnavailableError(
+                    f"the transaction before has been waiting for {now - self._began_at:.0f} s"
+                )
+            self._came_at[threading.get_ident()] = now
             self._waiting.append(entry)
             lead, self._led = not self._led, True
         if not lead:
-            entry.wake.acquire()
+            self._wait(entry)
             lead = entry.leads
         if lead:
             self._lead()
@@ -87,8 +102,26 @@ class GroupCommit(Generic[Item, Result]):
             raise entry.error
         return entry.result
 
+    def _wait(self, entry: _Entry[Item, Result]) -> None:
+        """Wait until the entry is done, or leads.
+
+        Raises:
+            OutboxUnavailableError: if its turn does not come in time.
+        """
+        if entry.wake.acquire(timeout=self._patience_s):
+            return
+        with self._lock:
+            waits = entry in self._waiting and not entry.leads
+            if waits:
+                self._waiting.remove(entry)
+        if waits:
+            raise OutboxUnavailableError(f"the transactions before have been waiting for {self._patience_s:.0f} s")
+        # It is being written: what becomes of it has to be known.
+        entry.wake.acquire()
+
     def _lead(self) -> None:
         with self._lock:
+            self._began_at = time.monotonic()
             batch = [self._waiting.popleft()]
         try:
             self._gather()
@@ -99,8 +132,9 @@ class GroupCommit(Generic[Item, Result]):
             with self._lock:
                 successor = self._waiting[0] if self._waiting else None
                 self._led = successor is not None
+                if successor is not None:
+                    successor.leads = True
             if successor is not None:
-                successor.leads = True
                 successor.wake.release()
             for entry in batch[1:]:
                 entry.wake.release()

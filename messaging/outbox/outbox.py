@@ -18,6 +18,10 @@ from messaging.outbox.states import State
 #: How long the one who accepted a mail has to publish it, in milliseconds: after that a dispatcher does.
 PUBLISH_WITHIN_MS: Final = 5_000
 
+#: While storing the mails before takes longer than this, in seconds, others are not accepted: who wants to send one
+#: hears so at once.
+PATIENCE_S: Final = 1.0
+
 
 class Outbox:
     """Stores mails and reads them, each in one short transaction.
@@ -32,7 +36,7 @@ class Outbox:
     def __init__(self, database: Database, clock: Callable[[], int] = clock_ms) -> None:
         self._database = database
         self._clock = clock
-        self._accepts = GroupCommit(database.accepting, _accept)
+        self._accepts = GroupCommit(database.accepting, _accept, patience_s=PATIENCE_S)
 
     def accept(self, *, sender: str, recipient: str, subject: str, text: str) -> Mail:
         """Store a mail that is to be sent at once; when this returns it is on the disk."""

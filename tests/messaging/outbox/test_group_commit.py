@@ -1,6 +1,7 @@
 """Threads that write at the same time share transactions, and each gets its own result."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -125,6 +126,28 @@ def test_after_an_item_that_failed_the_next_is_written(database: Database) -> No
     with pytest.raises(IntegrityError):
         group.submit(1)
     assert group.submit(2) == "result of 2"
+
+
+def test_while_the_database_is_stuck_nobody_waits_for_long_but_who_is_being_written(
+    database: Database, database_path: Path
+) -> None:
+    writer = Writer(held=True)
+    group = GroupCommit(database.accepting, writer, patience_s=0.3)
+    with ThreadPoolExecutor(8) as pool:
+        first, *waiting = submit_behind(group, writer, [1, 2, 3], pool)
+        for future in waiting:
+            with pytest.raises(OutboxUnavailableError, match="have been waiting for"):
+                future.result(2)
+        began = time.monotonic()
+        with pytest.raises(OutboxUnavailableError, match="has been waiting for"):
+            group.submit(4)
+        assert time.monotonic() - began < 0.2
+        assert not first.done()
+        writer.go_on()
+        assert first.result(10) == "result of 1"
+    # Once it moves again everybody is welcome.
+    assert group.submit(5) == "result of 5"
+    assert written(database_path) == {1, 5}
 
 
 def test_a_database_that_is_away_fails_all_who_wait_after_one_try(
