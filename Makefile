@@ -27,12 +27,14 @@ test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need w
 unit: $(VENV)/.installed-dev ## the fast tests: no server but what Python brings, under 30 s
 	$(BIN)/python -m pytest --numprocesses=auto $(UNIT)
 
+# How often; mails a second x seconds; for how many seconds a server goes away.
 SEEDS ?= 1
 LOAD ?= 100x10
+OUTAGE ?= 60
 
 drill: $(VENV)/.installed-dev ## break one thing after the other under load, and count; SEEDS=3 for three of each
 	$(BIN)/python -m stack.packages rabbitmq
-	$(BIN)/python -m pytest tests/drills --timeout=600 --seeds=$(SEEDS) --load=$(LOAD) --report=docs/reliability.md
+	$(BIN)/python -m pytest tests/drills --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
 
 ROUNDS ?= 3
 

@@ -30,7 +30,7 @@ def accepted_document(mail: Mail, remark: str) -> dict[str, Any]:
 
 
 def accepted_line(mail: Mail, remark: str) -> str:
-    return f"accepted for {mail.recipient}, status: {status_url(mail)}{_aside(remark)}"
+    return f"accepted for {mail.recipient}, status: {status_url(mail)}{aside(remark)}"
 
 
 def public_document(mail: Mail, remark: str) -> dict[str, Any]:
@@ -70,7 +70,12 @@ def status_line(mail: Mail, attempts: Sequence[Attempt] = (), remark: str = "") 
     if attempts:
         last = attempts[-1]
         line += f", attempt {last.number}: {f'{last.code} ' if last.code else ''}{last.reply}"
-    return line if mail.final else line + _aside(remark)
+    return line if mail.final else line + aside(remark)
+
+
+def aside(remark: str) -> str:
+    """A remark as the end of a line; nothing where there is none."""
+    return f" ({remark})" if remark else ""
 
 
 def _attempt_document(attempt: Attempt) -> dict[str, Any]:
@@ -83,7 +88,3 @@ def _attempt_document(attempt: Attempt) -> dict[str, Any]:
         "code": attempt.code,
         "reply": attempt.reply,
     }
-
-
-def _aside(remark: str) -> str:
-    return f" ({remark})" if remark else ""

@@ -14,7 +14,7 @@ from messaging.outlook import Outlook
 from messaging.replies import Answer
 from messaging.request import Request
 from messaging.sending import Names, Sending, read_fields
-from messaging.views import status_line, status_url
+from messaging.views import aside, status_line, status_url
 
 _NAMES: Final = Names("email", text="message")
 
@@ -50,19 +50,25 @@ class Notify:
         fields = read_fields(request, _NAMES)
         caller = self._gate.identify(request, fields.get("key"))
         mail = self._sending.send(self._sending.draft(caller, fields, _NAMES), request.id)
-        document = {"task_id": mail.id, "status": TASK_STATUS[mail.state]}
-        line = f"task {mail.id} {TASK_STATUS[mail.state]}, status: /task_status/{mail.id}"
-        return Answer(HTTPStatus.ACCEPTED, line, document, [("Location", status_url(mail))])
+        remark = self._outlook.remark(in_full=caller.known)
+        line = f"task {mail.id} {TASK_STATUS[mail.state]}, status: /task_status/{mail.id}{aside(remark)}"
+        return Answer(HTTPStatus.ACCEPTED, line, _document(mail, remark), [("Location", status_url(mail))])
 
     def status(self, request: Request) -> Answer:
         caller = self._gate.identify(request, take_texts(request.query(), ("key",)).get("key"))
         mail = find(self._outbox, request.argument)
-        document = {"task_id": mail.id, "status": TASK_STATUS[mail.state], "result": self._result(mail, caller.known)}
-        line = f"{document['status']} {status_line(mail, remark=self._outlook.remark(in_full=caller.known))}"
-        return Answer(HTTPStatus.OK, line, document)
+        remark = self._outlook.remark(in_full=caller.known)
+        line = f"{TASK_STATUS[mail.state]} {status_line(mail, remark=remark)}"
+        return Answer(HTTPStatus.OK, line, {**_document(mail, remark), "result": self._result(mail, caller.known)})
 
     def _result(self, mail: Mail, in_full: bool) -> Any:
         """What a task queue would give as the task's result: none before there is one."""
         if not mail.final:
             return None
         return status_line(mail, self._outbox.attempts(mail.id) if in_full else ())
+
+
+def _document(mail: Mail, remark: str) -> dict[str, Any]:
+    """A task as its front end knows it, and why it waits."""
+    waits = {"remark": remark} if remark and not mail.final else {}
+    return {"task_id": mail.id, "status": TASK_STATUS[mail.state], **waits}

@@ -21,8 +21,9 @@ class Sent:
 
     #: Recipient to the path of the mail's status, for each 202.
     accepted: dict[str, str] = field(default_factory=dict)
-    #: Recipients of requests that were answered otherwise, or not at all.
-    refused: list[str] = field(default_factory=list)
+    #: What was answered instead of a 202: the line of text.
+    turned_down: list[str] = field(default_factory=list)
+    #: What there was instead of an answer: the error.
     unanswered: list[str] = field(default_factory=list)
     #: Longest time to an answer, in seconds.
     longest_s: float = 0.0
@@ -70,9 +71,9 @@ class Load:
         began = time.monotonic()
         try:
             answer = ask(self._address, "GET", f"/?sendmail={recipient}")
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
             with self._lock:
-                self.sent.unanswered.append(recipient)
+                self.sent.unanswered.append(f"{type(error).__name__}: {error}")
             return
         took = time.monotonic() - began
         with self._lock:
@@ -80,4 +81,4 @@ class Load:
             if answer.status == 202:
                 self.sent.accepted[recipient] = answer.headers["Location"]
             else:
-                self.sent.refused.append(recipient)
+                self.sent.turned_down.append(f"{answer.status} {answer.body.decode().strip()}")

@@ -5,9 +5,10 @@ import sqlite3
 import time
 from typing import Final
 
-from tests.drills.relay import first_tries
+from tests.drills.expectations import attempts_are, clock_jumped
 from tests.drills.rig import Rig
 from tests.drills.scenario import Scenario
+from tests.drills.scripts import SLOW, first_tries
 from tests.integration.system import ask
 
 _LOCKED_S: Final = 5.0
@@ -16,6 +17,7 @@ _HOUR_S: Final = 3600
 
 def _lock_database(rig: Rig) -> None:
     rig.pause(0.4)
+    rig.wait_for_mails_under_way()
     with contextlib.closing(sqlite3.connect(rig.database, timeout=30, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         time.sleep(_LOCKED_S)
@@ -25,17 +27,17 @@ def _lock_database(rig: Rig) -> None:
 
 
 def _clock_jumps_ahead(rig: Rig) -> None:
-    rig.pause(0.4)
-    rig.system.restart_at_clock(_HOUR_S)
+    rig.pause(0.5)
+    rig.clock.set_wrong_by(_HOUR_S)
     rig.trouble_ended()
-    rig.pause(0.4)
+    rig.pause(0.5)
 
 
 def _clock_jumps_back_and_is_set_right(rig: Rig) -> None:
-    rig.pause(0.3)
-    rig.system.restart_at_clock(-_HOUR_S)
-    rig.pause(0.3)
-    rig.system.restart_at_clock(0)
+    rig.pause(0.5)
+    rig.clock.set_wrong_by(-_HOUR_S)
+    rig.pause(0.5)
+    rig.clock.set_wrong_by(0)
     rig.trouble_ended()
     rig.pause(0.3)
 
@@ -50,9 +52,21 @@ def _talk_to_a_full_disk(rig: Rig) -> None:
 #: With a first answer of "later" there are mails whose time is still to come when the clock is set.
 _LATER: Final = first_tries("RCPT", 1, "451 4.7.1 try later")
 
+_TRIED_TWICE: Final = (attempts_are(2), clock_jumped(_HOUR_S))
+
 SCENARIOS: Final = [
-    Scenario("clock an hour ahead", 1, _clock_jumps_ahead, script=_LATER),
-    Scenario("clock an hour behind", 1, _clock_jumps_back_and_is_set_right, script=_LATER),
+    Scenario("clock jumps an hour ahead", 2, _clock_jumps_ahead, _LATER, clock=True, expects=_TRIED_TWICE),
+    Scenario(
+        "clock jumps an hour back, and is set right",
+        2,
+        _clock_jumps_back_and_is_set_right,
+        _LATER,
+        clock=True,
+        expects=_TRIED_TWICE,
+    ),
     Scenario("talktome's disk full", 6, _talk_to_a_full_disk, environ={"TALKTOME_LOG": "/dev/full"}, embedded=True),
-    Scenario("database locked for 5 s", 1, _lock_database),
+    # A lease is longer than the lock, as it is where nobody sets it short for a drill.
+    Scenario(
+        "database locked for 5 s", 1, _lock_database, SLOW, environ={"LEASE": "20s"}, answers_within_s=_LOCKED_S + 1
+    ),
 ]

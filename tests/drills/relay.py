@@ -1,16 +1,31 @@
 """Drills in which the relay is away, slow, rude or forgetful."""
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
+from tests.drills.expectations import (
+    all_are_refused,
+    all_but_these_come_at_once,
+    attempts_are,
+    logins_are_few,
+    nothing_is_charged,
+    relay_says,
+    some_waited,
+    waits_are,
+)
 from tests.drills.rig import Rig
 from tests.drills.scenario import Scenario
-from tests.drills.tally import Tally
-from tests.servers.script import Action, Conversation, Delay, Dribble, Drop, Script, Silence, Stage
+from tests.drills.scripts import always, first_tries, some_mails
+from tests.servers.script import Action, Conversation, Delay, Dribble, Drop, Silence, Stage
 
 _TRIES: Final = 3
+
+#: Mails with which the relay is slow; there are more threads than that.
+_SLOW_MAILS: Final = 5
+
+_RCPT_OK: Final = "250 2.1.5 Ok"
+_NO_SUCH_USER: Final = "550 5.1.1 no such user"
+_BAD_LOGIN: Final = "535 5.7.8 bad credentials"
+_CLOSING: Final = "421 4.3.2 closing"
 
 
 def _just_load(rig: Rig) -> None:
@@ -20,134 +35,113 @@ def _just_load(rig: Rig) -> None:
 def _down(rig: Rig) -> None:
     rig.pause(0.3)
     rig.relay.stop()
-    rig.pause(0.6)
+    rig.outage()
     rig.relay.start()
     rig.trouble_ended()
 
 
 def _silent(rig: Rig) -> None:
     rig.pause(0.2)
-    # What is connected is cut: every conversation begins with the silence.
-    rig.relay.stop()
     rig.relay.follow({"GREETING": Silence()})
-    rig.relay.start()
-    rig.pause(0.7)
+    rig.relay.cut()
+    rig.outage()
     rig.relay.follow({})
     rig.trouble_ended()
 
 
-def _for_a_while(script: Script) -> Callable[[Rig], None]:
-    """The relay follows `script` for most of the load, and is well again afterwards."""
-
-    def trouble(rig: Rig) -> None:
-        rig.pause(0.2)
-        rig.relay.follow(script)
-        rig.pause(0.7)
-        rig.relay.follow({})
-        rig.trouble_ended()
-
-    return trouble
+def _refuses_our_login(rig: Rig) -> None:
+    rig.pause(0.2)
+    rig.relay.follow({"AUTH": _BAD_LOGIN})
+    rig.relay.cut()
+    rig.spell()
+    rig.relay.follow({})
+    rig.trouble_ended()
 
 
-def first_tries(stage: Stage, times: int, action: Action) -> Script:
-    """The relay does `action` at a stage, so often with each recipient."""
-    tried: Counter[str] = Counter()
-
-    def script(at: Stage, argument: str, _talk: Conversation) -> Action | None:
-        if at != stage:
-            return None
-        tried[argument] += 1
-        return action if tried[argument] <= times else None
-
-    return script
+def _dribbles(rig: Rig) -> None:
+    rig.relay.follow(some_mails("RCPT", _SLOW_MAILS, Dribble(_RCPT_OK, rig.size.spell_s / len(_RCPT_OK))))
+    rig.spell()
 
 
-def _every(stage: Stage, nth: int, action: Action) -> Script:
-    count: Counter[str] = Counter()
-
-    def script(at: Stage, _argument: str, _talk: Conversation) -> Action | None:
-        if at != stage:
-            return None
-        count[at] += 1
-        return action if count[at] % nth == 0 else None
-
-    return script
+def _answers_late(rig: Rig) -> None:
+    rig.relay.follow(some_mails("END", _SLOW_MAILS, Delay(rig.size.spell_s)))
+    rig.spell()
 
 
 def _closing_on_reuse(at: Stage, _argument: str, talk: Conversation) -> Action | None:
-    return "421 4.3.2 closing" if at == "MAIL" and talk.commands().count("MAIL") > 2 else None
+    return _CLOSING if at == "MAIL" and talk.commands().count("MAIL") > 2 else None
 
 
-def _attempts_are(number: int) -> Callable[[Rig, Tally], None]:
-    def check(rig: Rig, _tally: Tally) -> None:
-        assert rig.query("SELECT DISTINCT attempts FROM mails") == [(number,)]
-        tries = "SELECT DISTINCT n FROM (SELECT count(*) AS n FROM attempts GROUP BY mail_id)"
-        assert rig.query(tries) == [(number,)]
+_ONCE: Final = attempts_are(1)
+_SCHEDULED: Final = (attempts_are(_TRIES + 1), waits_are(1, 1, 1))
 
-    return check
-
-
-def _nothing_was_charged(rig: Rig, _tally: Tally) -> None:
-    assert rig.query("SELECT max(attempts) FROM mails") == [(1,)], "the relay's absence was charged to a mail"
-
-
-def _few_logins(rig: Rig, tally: Tally) -> None:
-    _nothing_was_charged(rig, tally)
-    refused = sum(line.startswith("S: 535") for talk in rig.relay.conversations for line in talk.lines)
-    # One by each worker process when the trouble begins, then one a probe: HOLD_PROBE is a second.
-    assert refused <= 2 + rig.load_s * 0.7 + 2, f"{refused} logins"
-
-
-def _all_refused(rig: Rig, tally: Tally) -> None:
-    _attempts_are(1)(rig, tally)
-    assert tally.failed == tally.accepted
-
-
-_ALL: Final = [
-    Scenario("relay down", 3, _down, also=_nothing_was_charged),
-    Scenario("relay silent", 3, _silent, also=_nothing_was_charged),
-    Scenario("relay dribbles", 4, _for_a_while({"RCPT": Dribble("250 2.1.5 Ok", 0.2)})),
-    Scenario("421 on reuse", 3, _just_load, script=_closing_on_reuse, also=_nothing_was_charged),
-    Scenario("421 on QUIT", 2, _just_load, script={"QUIT": "421 4.3.2 closing"}, also=_attempts_are(1)),
+#: With RabbitMQ where it matters that there are several worker processes; elsewhere it adds time and nothing else.
+SCENARIOS: Final = [
+    Scenario("relay down", 3, _down, expects=(nothing_is_charged, some_waited)),
+    Scenario("relay silent", 3, _silent, expects=(nothing_is_charged, some_waited)),
+    Scenario(
+        "relay refuses our login (535)",
+        3,
+        _refuses_our_login,
+        environ={"HOLD_PROBE": "3s"},
+        login=("me", "secret"),
+        expects=(nothing_is_charged, logins_are_few(probe_every_s=3), some_waited),
+    ),
+    Scenario(
+        f"relay dribbles to {_SLOW_MAILS} recipients",
+        4,
+        _dribbles,
+        embedded=True,
+        expects=(_ONCE, all_but_these_come_at_once(_SLOW_MAILS), some_waited),
+    ),
+    Scenario(
+        f"answer to {_SLOW_MAILS} mails later than the lease",
+        2,
+        _answers_late,
+        environ={"LEASE": "2s"},
+        embedded=True,
+        expects=(_ONCE, all_but_these_come_at_once(_SLOW_MAILS), some_waited),
+    ),
+    Scenario("421 on reuse", 3, _just_load, always(_closing_on_reuse), embedded=True, expects=(_ONCE, relay_says(421))),
+    Scenario(
+        "421 on QUIT",
+        2,
+        _just_load,
+        always({"QUIT": _CLOSING}),
+        embedded=True,
+        expects=(_ONCE, relay_says(421)),
+    ),
     Scenario(
         f"451 to the first {_TRIES} RCPT",
         3,
         _just_load,
-        script=first_tries("RCPT", _TRIES, "451 4.7.1 try later"),
-        also=_attempts_are(_TRIES + 1),
+        first_tries("RCPT", _TRIES, "451 4.7.1 try later"),
+        embedded=True,
+        expects=_SCHEDULED,
     ),
     Scenario(
         f"451 to the first {_TRIES} mails",
         3,
         _just_load,
-        script=first_tries("END", _TRIES, "451 4.3.0 try later"),
-        also=_attempts_are(_TRIES + 1),
+        first_tries("END", _TRIES, "451 4.3.0 try later"),
+        embedded=True,
+        expects=_SCHEDULED,
     ),
-    Scenario("550", 3, _just_load, script={"RCPT": "550 5.1.1 no such user"}, also=_all_refused),
     Scenario(
-        "535 for a while",
+        "550",
         3,
-        _for_a_while({"AUTH": "535 5.7.8 bad credentials"}),
-        login=("me", "secret"),
-        also=_few_logins,
+        _just_load,
+        always({"RCPT": _NO_SUCH_USER}),
+        embedded=True,
+        expects=(_ONCE, all_are_refused),
     ),
     Scenario(
         "mail taken, no answer",
         2,
         _just_load,
-        script=first_tries("END", 1, Drop()),
-        may_double=None,
-    ),
-    Scenario(
-        "answer later than the lease",
-        2,
-        _just_load,
-        script=_every("END", 20, Delay(5)),
-        environ={"LEASE": "2s"},
+        first_tries("END", 1, Drop()),
+        embedded=True,
+        lost_answers=1,
+        expects=(attempts_are(2),),
     ),
 ]
-
-#: With several worker processes where it matters how many there are; elsewhere RabbitMQ adds time and nothing else.
-_WITH_RABBITMQ: Final = frozenset({"relay down", "relay silent", "535 for a while"})
-
-SCENARIOS: Final = [replace(scenario, embedded=scenario.name not in _WITH_RABBITMQ) for scenario in _ALL]

@@ -4,12 +4,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.drills.rig import Size
 from tests.drills.scenario import Scenario
 from tests.drills.tally import Tally
 
 #: The table stands between these two lines of the document.
 _BEGIN: Final = "<!-- written by make drill -->"
 _END: Final = "<!-- end of what make drill wrote -->"
+
+_COLUMNS: Final = (
+    "what goes wrong",
+    "promise",
+    "accepted",
+    "unanswered",
+    "refused",
+    "lost",
+    "doubled",
+    "allowed",
+    "longest answer",
+    "recovered in",
+)
 
 
 class Result(NamedTuple):
@@ -24,20 +38,19 @@ def lines(results: Sequence[Result]) -> list[str]:
     return [f"{result.scenario.name} (seed {result.seed}): {result.tally}" for result in results]
 
 
-def write(document: Path, results: Sequence[Result], load: str) -> None:
+def write(document: Path, results: Sequence[Result], size: Size) -> None:
     """Replace the table in `document`: the worst of all seeds in each row.
 
     Args:
         document: has the two lines between which the table stands.
         results: of one run.
-        load: mails a second x seconds.
+        size: of all of them.
     """
-    per_s, _, load_s = load.partition("x")
     rows = [
-        f"{len(results)} runs, {per_s} mails a second for {load_s} s. Several seeds: sums, and the worst of them.",
+        f"{len(results)} runs: {size.per_s:g} mails a second for {size.load_s:g} s, outages of {size.outage_s:g} s.",
         "",
-        "| what goes wrong | promise | accepted | lost | doubled | allowed | longest answer | recovered in |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        f"| {' | '.join(_COLUMNS)} |",
+        f"| --- | {' | '.join('---:' for _ in _COLUMNS[1:])} |",
     ]
     by_name: dict[str, list[Result]] = {}
     for result in results:
@@ -55,9 +68,11 @@ def _row(results: Sequence[Result]) -> str:
         scenario.name,
         str(scenario.promise),
         str(sum(tally.accepted for tally in tallies)),
+        str(sum(tally.unanswered for tally in tallies)),
+        str(sum(tally.refused for tally in tallies)),
         str(sum(tally.lost for tally in tallies)),
-        str(max(tally.doubled for tally in tallies)),
-        scenario.doubles_allowed,
+        str(sum(tally.doubled for tally in tallies)),
+        str(sum(scenario.may_double(tally.accepted) for tally in tallies)),
         f"{max(tally.longest_s for tally in tallies) * 1000:.0f} ms",
         f"{max(tally.recovered_s for tally in tallies):.1f} s",
     ]

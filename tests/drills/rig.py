@@ -1,23 +1,25 @@
 """The rig of a drill: the service on its own processes, a scripted relay, a broker, and ways to hurt each."""
 
 import contextlib
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from stack.rabbitmq import RabbitMQ
+from tests.drills import transcript
 from tests.drills.load import Load
 from tests.drills.tally import Tally, count
 from tests.drills.watcher import Watcher
 from tests.fixtures.waiting import until
 from tests.integration.system import System
-from tests.servers.script import Received
+from tests.integration.wrong_clock import WrongClock
 from tests.servers.smtp import SmtpServer
 
 #: Short enough for a drill, long enough to be told apart; a scenario may say otherwise.
-_SETTINGS = {
+_SETTINGS: Final = {
     "OPEN_PER_RECIPIENT": "off",
     "OPEN_PER_CLIENT": "off",
     "OPEN_TOTAL": "off",
@@ -27,8 +29,26 @@ _SETTINGS = {
     "LOG_LEVEL": "warning",
 }
 
+#: Mails that are under way when something is killed: so many at the least.
+_UNDER_WAY: Final = 3
+
 #: What goes wrong in a scenario; called while the load is on, returns when the load may end.
 Trouble = Callable[["Rig"], None]
+
+
+class Size(NamedTuple):
+    """How much of everything: small in `make test`, in full in `make drill`."""
+
+    #: Mails a second, and for how many seconds; the load lasts longer where the trouble does.
+    per_s: float
+    load_s: float
+    #: How long a server that goes away stays away, in seconds.
+    outage_s: float
+
+    @property
+    def spell_s(self) -> float:
+        """How long other troubles last, in seconds: half as long, but longer than leases and probes are apart."""
+        return max(6.0, self.outage_s / 2)
 
 
 class Rig:
@@ -38,10 +58,10 @@ class Rig:
         folder: where it runs.
         relay: where its mails go.
         broker: its RabbitMQ; none for the embedded mode.
-        broker_url: a virtual host of it.
+        broker_url: where the system finds it.
         environ: settings of this scenario.
-        per_s: mails a second.
-        load_s: how long the load goes on, in seconds.
+        clock: the system's clock, if that can be set.
+        size: of the load and of the trouble.
         seed: decides what is left to chance.
     """
 
@@ -52,19 +72,18 @@ class Rig:
         broker: RabbitMQ | None,
         broker_url: str,
         environ: Mapping[str, str],
-        *,
-        per_s: float,
-        load_s: float,
+        clock: WrongClock | None,
+        size: Size,
         seed: int,
     ) -> None:
         self.folder = folder
         self.relay = relay
+        self.size = size
         self._broker = broker
-        self.load_s = load_s
-        self.seed = seed
+        self._clock = clock
+        self._seed = seed
         settings = {**_SETTINGS, "BROKER_URL": broker_url, "SMTP_URL": relay.url, **environ}
-        self.system = System(folder, settings)
-        self._per_s = per_s
+        self.system = System(folder, settings, clock=clock)
         self._ended_at = 0.0
 
     @property
@@ -73,38 +92,67 @@ class Rig:
         return self._broker
 
     @property
+    def clock(self) -> WrongClock:
+        assert self._clock is not None, "this scenario's clock cannot be set"
+        return self._clock
+
+    @property
     def database(self) -> Path:
         return self.folder / "var" / "messaging.db"
 
     def pause(self, part: float) -> None:
         """Let a part of the load's time pass: what happens then is what the drill is about."""
-        time.sleep(self.load_s * part)
+        time.sleep(self.size.load_s * part)
+
+    def outage(self) -> None:
+        """Let the time pass for which a server is away."""
+        time.sleep(self.size.outage_s)
+
+    def spell(self) -> None:
+        """Let the time pass for which something else is wrong."""
+        time.sleep(self.size.spell_s)
+
+    def wait_for_mails_under_way(self) -> None:
+        """Return while mails are being handed to the relay, or the mails that a kill hits would be left to chance."""
+        until(lambda: transcript.under_way(self.relay.conversations) >= _UNDER_WAY)
 
     def trouble_ended(self) -> None:
         """From here on recovery is timed; from the end of the load where a scenario does not say so."""
         self._ended_at = time.monotonic()
 
-    def run(self, trouble: "Trouble", recover_within_s: float) -> Tally:
-        """Start everything, make trouble under load, wait until nothing is left to do, and count."""
-        address = self.system.address
-        load = Load(address, self._per_s, self.seed)
-        with self.system, load, Watcher(address, load, self.seed) as watcher:
-            trouble(self)
-            load.finish()
-            ended_at = self._ended_at or time.monotonic()
-            until(lambda: self.unfinished() == 0, recover_within_s)
-            recovered_s = time.monotonic() - ended_at
-        failed = [str(recipient) for (recipient,) in self.query("SELECT recipient FROM mails WHERE state = 'failed'")]
-        return count(load.sent, self.taken(), failed, watcher, max(recovered_s, 0.0))
+    def run(self, trouble: Trouble, patience_s: float) -> Tally:
+        """Start everything, make trouble under load, wait until nothing is left to do, and count.
 
-    def taken(self) -> list[Received]:
-        """What the relay has: with a 250, or without a word."""
-        return [mail for mail in self.relay.mails if mail.answer is None or mail.accepted]
+        Args:
+            trouble: what goes wrong.
+            patience_s: how long to wait at the most, in seconds.
+        """
+        address = self.system.address
+        load = Load(address, self.size.per_s, self._seed)
+        with self.system:
+            with load, Watcher(address, self.system.key(), load, self._seed) as watcher:
+                trouble(self)
+                load.finish()
+                recovered_s = self._recover(patience_s)
+            if self._broker:
+                self.system.workers.kill()  # an orderly end takes seconds, and has a drill of its own
+        refused = transcript.refused(self.relay.conversations)
+        states = dict(self.query("SELECT recipient, state FROM mails"))
+        return count(load.sent, self.relay.mails, refused, states, watcher.seen, recovered_s)
+
+    def _recover(self, patience_s: float) -> float:
+        """Wait until nothing is left to do, and return how long that took; for ever, if patience came to its end."""
+        ended_at = self._ended_at or time.monotonic()
+        give_up_at = time.monotonic() + patience_s
+        while self.unfinished():
+            if time.monotonic() > give_up_at:
+                return math.inf
+            time.sleep(0.02)
+        return time.monotonic() - ended_at
 
     def unfinished(self) -> int:
         """How many mails are not in a final state."""
-        (number,) = self.query("SELECT count(*) FROM mails WHERE due_at IS NOT NULL")[0]
-        return int(number)
+        return int(self.query("SELECT count(*) FROM mails WHERE due_at IS NOT NULL")[0][0])
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as connection:

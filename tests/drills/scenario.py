@@ -1,22 +1,18 @@
 """What a scenario is: one thing that goes wrong, and what may come of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.drills.rig import Rig, Trouble
-from tests.drills.tally import Tally
-from tests.servers.script import Script
+from tests.drills.expectations import Expectation
+from tests.drills.rig import Trouble
+from tests.drills.scripts import MakeScript, always
 
-#: Mails that two worker processes with eight threads each have in hand.
-IN_HAND: Final = 16
+#: Longest time to recover, in seconds, in every scenario.
+RECOVERS_WITHIN_S: Final = 30.0
 
-#: A further expectation of a scenario; asserts it.
-Also = Callable[[Rig, Tally], None]
-
-
-def nothing_more(_rig: Rig, _tally: Tally) -> None:
-    """Have no other expectations than every scenario has."""
+#: Mails that two worker processes with eight threads each have in hand; the embedded mode has half of that.
+_IN_HAND: Final = 16
 
 
 @dataclass(frozen=True)
@@ -28,21 +24,33 @@ class Scenario:
     promise: int
     trouble: Trouble
     #: What the relay does from the start.
-    script: Script = field(default_factory=dict)
+    script: MakeScript = always({})
     environ: Mapping[str, str] = field(default_factory=dict)
     #: Whether the workers are threads of the web process, without RabbitMQ.
     embedded: bool = False
-    #: Whether it needs the broker for itself, without a virtual host that goes when its data goes.
-    whole_broker: bool = False
+    #: Whether it is about RabbitMQ's heartbeats: where outages are short, they come more often.
+    heartbeats: bool = False
+    #: Whether the service's clock can be set.
+    clock: bool = False
     #: The relay's login.
     login: tuple[str, str] | None = None
-    #: How many mails may come twice; None for as many as there are.
-    may_double: int | None = 0
-    #: Everything is done so long after the trouble ended, in seconds.
-    recovers_within_s: float = 30.0
+    #: Whether clients may find nobody there: it is the web process itself that goes.
+    web_goes: bool = False
+    #: How often workers are killed with mails in hand; each of those may come once more.
+    kills: int = 0
+    #: How often the answer to a mail is lost, so that it has to be sent once more.
+    lost_answers: int = 0
+    #: Longest time to an answer, in seconds; below the 2 s for which a broker that hangs is waited for.
+    answers_within_s: float = 1.5
     #: What else must be so.
-    also: Also = nothing_more
+    expects: tuple[Expectation, ...] = ()
+
+    def may_double(self, accepted: int) -> int:
+        """How many mails may come twice, of so many that were accepted."""
+        in_hand = _IN_HAND // 2 if self.embedded else _IN_HAND
+        return self.kills * in_hand + self.lost_answers * accepted
 
     @property
-    def doubles_allowed(self) -> str:
-        return "each once" if self.may_double is None else str(self.may_double)
+    def may_come(self) -> int:
+        """How often one mail may come."""
+        return 1 + self.kills + self.lost_answers

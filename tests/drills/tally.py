@@ -1,12 +1,12 @@
 """What a drill counted."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 
 from tests.drills.load import Sent
-from tests.drills.watcher import Watcher
+from tests.drills.watcher import Seen
 from tests.servers.script import Received
 
 
@@ -15,60 +15,88 @@ class Tally:
     """One line of the result."""
 
     accepted: int
+    #: Requests that were answered with anything but 202, and those that were not answered.
+    turned_down: int
+    unanswered: int
+    #: Mails that the relay has.
     delivered: int
-    #: Refused by the relay, and said so.
-    failed: int
-    #: Accepted, and neither taken by the relay nor refused.
+    #: Failed because the relay refused them.
+    refused: int
+    #: Accepted, and neither taken nor refused by the relay; or failed, and not refused.
     lost: int
-    #: Taken by the relay more than once: how many times too many.
+    #: Taken by the relay more than once: how many times too many in all, and how often the one that came most often.
     doubled: int
+    most_often: int
     #: Of those, with another Message-ID than the first.
     doubled_otherwise: int
     #: Longest time to an answer, in seconds.
     longest_s: float
     #: From the end of the trouble until nothing was left to do, in seconds.
     recovered_s: float
-    #: What the status said that was not so.
+    #: How often the status was seen, how often it was not to be had, and what it said that was not so.
+    looks: int
+    blind_looks: int
     lies: tuple[str, ...]
 
     def __str__(self) -> str:
         return (
-            f"accepted {self.accepted}, delivered {self.delivered}, failed {self.failed}, lost {self.lost}, "
+            f"accepted {self.accepted}, turned down {self.turned_down}, unanswered {self.unanswered}, "
+            f"delivered {self.delivered}, refused {self.refused}, lost {self.lost}, "
             f"doubled {self.doubled} ({self.doubled_otherwise} with another Message-ID), "
-            f"longest answer {self.longest_s * 1000:.0f} ms, recovered in {self.recovered_s:.1f} s"
+            f"longest answer {self.longest_s * 1000:.0f} ms, recovered in {self.recovered_s:.1f} s, "
+            f"status seen {self.looks} times"
         )
 
 
 def count(
-    sent: Sent, mails: Sequence[Received], failed: Collection[str], watcher: Watcher, recovered_s: float
+    sent: Sent, mails: Sequence[Received], refused: set[str], states: Mapping[str, str], seen: Seen, recovered_s: float
 ) -> Tally:
-    """Compare what was accepted with what the relay has.
+    """Compare what was promised and said with what the relay has.
 
     Args:
         sent: what the clients were told.
-        failed: recipients of mails that failed.
-        mails: what the relay said 250 to, or took without saying so.
-        watcher: what the status said.
+        mails: what came to the relay whole, whatever it answered.
+        refused: recipients that the relay refused for good.
+        states: recipient to the state of the mail at the end.
+        seen: what the status said before.
         recovered_s: how long it took after the trouble.
     """
-    times = Counter(mail.recipients[0] for mail in mails)
+    # Where it gave no answer it may have the mail, and we may count on nothing.
+    taken = [mail for mail in mails if mail.answer is None or mail.accepted]
+    times = Counter(mail.recipients[0] for mail in taken)
     ids: dict[str, set[str]] = {}
-    for mail in mails:
+    for mail in taken:
         ids.setdefault(mail.recipients[0], set()).add(message_from_bytes(mail.content)["Message-ID"])
-    taken_at = {mail.recipients[0]: mail.at for mail in reversed(mails)}
-    early = [
-        f"{recipient}: said to be sent {taken_at.get(recipient, float('inf')) - at:.3f} s before it was"
-        for recipient, at in watcher.sent_at.items()
-        if taken_at.get(recipient, float("inf")) > at
-    ]
+    failed = {recipient for recipient, state in states.items() if state == "failed"}
     return Tally(
         accepted=len(sent.accepted),
+        turned_down=len(sent.turned_down),
+        unanswered=len(sent.unanswered),
         delivered=len(times),
-        failed=len(failed),
-        lost=len(sent.accepted.keys() - times.keys() - set(failed)),
+        refused=len(failed & refused),
+        lost=len((sent.accepted.keys() - times.keys() | failed) - refused),
         doubled=times.total() - len(times),
+        most_often=max(times.values(), default=0),
         doubled_otherwise=sum(len(found) - 1 for found in ids.values()),
         longest_s=sent.longest_s,
         recovered_s=recovered_s,
-        lies=(*watcher.lies, *early),
+        looks=seen.looks,
+        blind_looks=seen.unanswered,
+        lies=(*seen.lies, *_said_too_early(mails, states, seen)),
     )
+
+
+def _said_too_early(mails: Sequence[Received], states: Mapping[str, str], seen: Seen) -> list[str]:
+    """Find what was said to be sent before the relay had said 250 to it, or without that."""
+    yes_at = {mail.recipients[0]: mail.at for mail in reversed(mails) if mail.accepted}
+    never = [
+        f"{recipient}: said to be sent, and the relay never said 250"
+        for recipient, state in states.items()
+        if state == "sent" and recipient not in yes_at
+    ]
+    early = [
+        f"{recipient}: said to be sent {yes_at[recipient] - at:.3f} s before the relay said 250"
+        for recipient, at in seen.sent_at.items()
+        if recipient in yes_at and at < yes_at[recipient]
+    ]
+    return never + early

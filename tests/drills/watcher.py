@@ -4,14 +4,28 @@ import http.client
 import random
 import threading
 import time
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from tests.drills.load import Load
 from tests.integration.system import ask
 
-_PER_S = 20.0
-_FINAL = frozenset({"sent", "failed", "canceled"})
+_PER_S: Final = 20.0
+_FINAL: Final = frozenset({"sent", "failed", "canceled"})
+
+
+@dataclass
+class Seen:
+    """What the status said."""
+
+    #: How often it was asked for and given, and how often there was no answer.
+    looks: int = 0
+    unanswered: int = 0
+    #: Recipient to the time at which `sent` was seen first, in seconds since 1970.
+    sent_at: dict[str, float] = field(default_factory=dict)
+    #: What must not be.
+    lies: list[str] = field(default_factory=list)
 
 
 class Watcher:
@@ -19,22 +33,21 @@ class Watcher:
 
     Args:
         address: the web process.
+        key: shows all that there is to see.
         load: knows which mails there are.
         seed: decides which are asked for.
     """
 
-    def __init__(self, address: str, load: Load, seed: int) -> None:
+    def __init__(self, address: str, key: str, load: Load, seed: int) -> None:
         self._address = address
+        self._headers = {"Accept": "application/json", "Authorization": f"Bearer {key}"}
         self._load = load
         self._random = random.Random(seed)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher")
-        #: Recipient to the time at which `sent` was seen first, in seconds since 1970.
-        self.sent_at: dict[str, float] = {}
-        self._finals: dict[str, str] = {}
-        #: What was seen that must not be.
-        self.lies: list[str] = []
-        self.answers = 0
+        #: Recipient to the state and the number of attempts that were seen last.
+        self._last: dict[str, tuple[str, int]] = {}
+        self.seen = Seen()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -45,7 +58,9 @@ class Watcher:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(1 / _PER_S):
+        next_at = time.monotonic()
+        while not self._stopped.wait(max(0.0, next_at - time.monotonic())):
+            next_at = max(next_at + 1 / _PER_S, time.monotonic())  # what was missed is not made up for
             mails = list(self._load.sent.accepted.items())
             if mails:
                 # The latest are the ones that move.
@@ -53,18 +68,22 @@ class Watcher:
 
     def _look(self, recipient: str, location: str) -> None:
         try:
-            answer = ask(self._address, "GET", location, headers={"Accept": "application/json"}, timeout_s=2)
+            answer = ask(self._address, "GET", location, headers=self._headers, timeout_s=10)
         except (OSError, http.client.HTTPException):
+            self.seen.unanswered += 1
             return
-        if answer.status == 404:
-            self.lies.append(f"{recipient}: accepted, and not known")
         if answer.status != 200:
+            self.seen.lies.append(f"{recipient}: accepted, and its status is {answer.status}")
             return
-        self.answers += 1
-        state, before = answer.document["state"], self._finals.get(recipient)
-        if before and state != before:
-            self.lies.append(f"{recipient}: {before} was final, now {state}")
-        if state in _FINAL:
-            self._finals[recipient] = state
+        self.seen.looks += 1
+        self._judge(recipient, answer.document["state"], len(answer.document["attempts"]))
+
+    def _judge(self, recipient: str, state: str, attempts: int) -> None:
+        state_before, attempts_before = self._last.get(recipient, ("", 0))
+        if state_before in _FINAL and state != state_before:
+            self.seen.lies.append(f"{recipient}: {state_before} was final, now {state}")
+        if attempts < attempts_before:
+            self.seen.lies.append(f"{recipient}: had {attempts_before} attempts, now {attempts}")
+        self._last[recipient] = (state, attempts)
         if state == "sent":
-            self.sent_at.setdefault(recipient, time.time())
+            self.seen.sent_at.setdefault(recipient, time.time())

@@ -2,11 +2,12 @@
 
 import http.client
 import json
+import sqlite3
 import sys
 import urllib.parse
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from config.secret import Secret
 from messaging.keys import Keys
 from messaging.outbox.database import Database
 from stack.ports import free_port
+from tests.integration.wrong_clock import WrongClock
 from tests.servers.ports import free_address
 from tests.servers.processes import Program
 
@@ -66,10 +68,17 @@ class System:
         environ: its settings.
         web_address: where the web process listens; a free address if not given.
         processes: how many worker processes there are.
+        clock: what they all take for the machine's, if not that itself.
     """
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], *, web_address: str | None = None, processes: int = 2
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        *,
+        web_address: str | None = None,
+        processes: int = 2,
+        clock: WrongClock | None = None,
     ) -> None:
         self.folder = folder
         self.address = web_address or free_address()
@@ -81,23 +90,12 @@ class System:
             "PYTHONPATH": str(_ROOT),
             **environ,
         }
-        self._processes = processes
-        self._at_clock(0)
+        self.processes = processes
+        under = clock.command if clock else []
+        self.web = self._program("web", [*under, "messaging", "serve"])
+        self.workers = self._program("workers", [*under, "dramatiq", "workers.main", "-p", str(processes), "-t", "8"])
         self._embedded = self.environ.get("BROKER_URL", "memory://") == "memory://"
         self._started = ExitStack()
-
-    def restart_at_clock(self, wrong_by_s: int) -> None:
-        """Stop all of it in order, and start it with a clock that is wrong by so many seconds."""
-        for program in (self.web, self.workers):
-            program.stop()
-        self._at_clock(wrong_by_s)
-        self.start()
-
-    def _at_clock(self, wrong_by_s: int) -> None:
-        wrong = ["tests.integration.wrong_clock", str(wrong_by_s)] if wrong_by_s else []
-        self.web = self._program("web", [*wrong, "messaging", "serve"])
-        dramatiq = ["dramatiq", "workers.main", "-p", str(self._processes), "-t", "8"]
-        self.workers = self._program("workers", [*wrong, *dramatiq])
 
     def _program(self, name: str, arguments: list[str]) -> Program:
         return Program([sys.executable, "-m", *arguments], self.folder / f"{name}.out", self.environ, self.folder)
@@ -121,6 +119,12 @@ class System:
     def start_workers(self) -> None:
         self._started.enter_context(self.workers)
         self.workers.wait_for_line("is booting up")
+
+    def worker_pids(self) -> list[int]:
+        """The processes that send mail: those below the workers' master that say so in the database."""
+        with closing(sqlite3.connect(self.folder / "var" / "messaging.db")) as connection:
+            beating = {pid for (pid,) in connection.execute("SELECT pid FROM workers")}
+        return [member.pid for member in self.workers.family() if member.pid in beating]
 
     def key(self) -> str:
         """Make an API key."""

@@ -1,6 +1,7 @@
 """The web process as it is run: what it says at its start, and that nothing is lost at its end, however it comes."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +35,11 @@ from tests.servers.smtp import SmtpServer
 ROOT = Path(__file__).parents[2]
 
 SERVE = [sys.executable, "-m", "messaging", "serve"]
+
+#: The line that newcomers type, with what is installed already.
+MAKE_RUN = [
+    "make", f"--file={ROOT}/Makefile", "--assume-old=install", f"BIN={Path(sys.executable).parent}", "run",
+]  # fmt: skip
 
 #: How long an end may take, in seconds.
 END_S = 15.0
@@ -241,6 +248,25 @@ def test_what_was_accepted_before_a_kill_is_delivered_after_the_next_start(begin
         with Connection(serving.endpoint) as connection:
             connection.get(f"/v1/emails/{ids[0]}", f"Accept: {JSON['Accept']}")
             assert connection.answer().json["state"] == State.SENT
+
+
+@pytest.mark.parametrize("told", ["make", "its child"])
+def test_make_run_finishes_or_gives_back_what_it_has_when_it_is_told_to_end(begin: Serve, told: str) -> None:
+    with SmtpServer({"END": Delay(0.5)}) as relay:
+        serving = begin(MAKE_RUN, SMTP_URL=relay.url).wait_until_it_listens()
+        ids = [serving.send() for _ in range(30)]
+        until(lambda: len(relay.accepted) >= 8)
+        (child,) = serving.program.family()
+        os.kill(child.pid if told == "its child" else serving.program.process.pid, signal.SIGTERM)
+        serving.program.wait(END_S)
+        assert not serving.program.survivors()
+        states = serving.states()
+        assert states.keys() == set(ids)
+        assert set(states.values()) <= {"queued", "sent"}
+        assert Counter(states.values())["sent"] == len(relay.accepted) == len(relay.mails)
+        serving = begin(MAKE_RUN, SMTP_URL=relay.url).wait_until_it_listens()
+        until(lambda: set(serving.states().values()) == {"sent"})
+        assert len(relay.mails) == len(ids)
 
 
 def test_while_the_relay_refuses_us_it_says_so_and_sends_everything_when_it_does_no_longer(begin: Serve) -> None:

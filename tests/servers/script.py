@@ -77,9 +77,9 @@ class Received:
     recipients: tuple[str, ...]
     #: As it came, lines ended by CRLF, doubled dots made single.
     content: bytes
-    #: What was answered to the final dot; None where the connection was dropped or left in silence.
+    #: What was answered to the final dot; None where the connection ended before, or was left in silence.
     answer: str | None
-    #: When that answer was sent, in seconds since 1970; when the dot came, where there was none.
+    #: When that answer was sent, in seconds since 1970; where there was none, when that was clear.
     at: float
     conversation: Conversation
 

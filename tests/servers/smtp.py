@@ -107,6 +107,10 @@ class SmtpServer:
         self._loop.close()
         self._loop = self._thread = None
 
+    def cut(self) -> None:
+        """Cut every connection, and go on listening."""
+        self._run(self._cut())
+
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._loop is not None
         asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
@@ -134,12 +138,15 @@ class SmtpServer:
         self.conversations.append(connection.conversation)
         return connection
 
-    async def _wind_up(self) -> None:
-        if self._server is not None:
-            self._server.close()
+    async def _cut(self) -> None:
         for connection in self._connections:
             connection.cut()
         self._connections.clear()
+
+    async def _wind_up(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        await self._cut()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()

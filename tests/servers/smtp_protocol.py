@@ -148,14 +148,20 @@ class ScriptedSmtp(SMTP):
         await _for_ever()
 
     async def _mail(self, envelope: Envelope) -> str:
-        told = await self._told("END", str(envelope.rcpt_tos[0]))
+        try:
+            told = await self._told("END", str(envelope.rcpt_tos[0]))
+        except asyncio.CancelledError:
+            self._remember(envelope, None)  # whoever sent it did not wait for the answer
+            raise
         action = "250 2.0.0 Ok: queued" if told is None else told
-        content = envelope.original_content or b""
-        answer = _answer(action) or None
-        recipients = tuple(str(recipient) for recipient in envelope.rcpt_tos)
-        self._on_mail(Received(str(envelope.mail_from), recipients, content, answer, time.time(), self.conversation))
+        self._remember(envelope, _answer(action) or None)
         await self._send(action)
         return ""  # nothing more to say
+
+    def _remember(self, envelope: Envelope, answer: str | None) -> None:
+        content = envelope.original_content or b""
+        recipients = tuple(str(recipient) for recipient in envelope.rcpt_tos)
+        self._on_mail(Received(str(envelope.mail_from), recipients, content, answer, time.time(), self.conversation))
 
     def _extensions(self, answer: list[str]) -> list[str]:
         """The server's name, and what EHLO offers: no login where none is accepted."""

@@ -103,11 +103,12 @@ def test_a_drop_ends_the_connection_without_an_answer(script: Script) -> None:
         until(lambda: not server.conversations[0].open)
 
 
-@pytest.mark.parametrize("lost", [Drop(), Silence()])
+@pytest.mark.parametrize("lost", [Drop(), Silence(), Delay(30)])
 def test_a_mail_whose_answer_is_lost_is_remembered_all_the_same(lost: Action) -> None:
     with SmtpServer({"END": lost}) as server:
         with pytest.raises((smtplib.SMTPServerDisconnected, TimeoutError)):
             send(server, timeout_s=0.3)
+        until(lambda: server.mails)
         [mail] = server.mails
     assert mail.answer is None
     assert not mail.accepted
@@ -191,6 +192,18 @@ def test_the_script_can_be_replaced_while_a_connection_is_open() -> None:
         smtp.ehlo()
         server.follow({"MAIL": "450 not now"})
         assert smtp.mail("me@example.com")[0] == 450
+
+
+def test_all_connections_can_be_cut_and_others_come() -> None:
+    with SmtpServer() as server:
+        with client(server) as smtp:
+            smtp.ehlo()
+            server.cut()
+            with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionResetError)):
+                smtp.mail("me@example.com")
+        until(lambda: not server.conversations[0].open)
+        send(server)
+    assert len(server.accepted) == 1
 
 
 def test_starttls_is_offered_and_noted() -> None:

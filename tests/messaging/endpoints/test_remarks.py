@@ -129,15 +129,42 @@ def test_nothing_is_said_of_a_mail_that_waits_for_nothing_more(
         assert "remark" not in status(service, sent, headers | JSON).json
         task = service.public.get(f"/task_status/{sent}", headers | JSON)
         assert "held" not in json.dumps(task.json)
+        assert "remark" not in task.json
 
 
 def test_the_status_of_a_task_says_it_too(service: Service, key: str, sent: str) -> None:
-    assert service.public.get(f"/task_status/{sent}").text == "PENDING queued"
+    where = f"/task_status/{sent}"
+    assert service.public.get(where).text == "PENDING queued"
+    assert "remark" not in service.public.get(where, JSON).json
     forget_the_worker(service)
-    assert service.public.get(f"/task_status/{sent}").text == f"PENDING queued ({NO_WORKER})"
+    assert service.public.get(where).text == f"PENDING queued ({NO_WORKER})"
+    assert service.public.get(where, JSON).json["remark"] == NO_WORKER
     hold_the_relay(service)
-    assert service.public.get(f"/task_status/{sent}").text == f"PENDING queued ({HELD})"
-    assert service.public.get(f"/task_status/{sent}", {"X-API-Key": key}).text == f"PENDING queued ({IN_FULL})"
+    assert service.public.get(where).text == f"PENDING queued ({HELD})"
+    assert service.public.get(where, JSON).json["remark"] == HELD
+    assert service.public.get(where, {"X-API-Key": key}).text == f"PENDING queued ({IN_FULL})"
+    assert service.public.get(where, {"X-API-Key": key, **JSON}).json["remark"] == IN_FULL
+
+
+def test_the_202_of_a_task_says_it_too(service: Service, key: str) -> None:
+    def notify(headers: dict[str, str]) -> Answer:
+        return service.public.post_form("/notify/", "email=me@example.com", headers)
+
+    def line(headers: dict[str, str]) -> str:
+        answer = notify(headers)
+        assert answer.status == 202
+        return answer.text.replace(answer.id, "ID")
+
+    assert line({}) == "task ID PENDING, status: /task_status/ID"
+    assert "remark" not in notify(JSON).json
+    forget_the_worker(service)
+    assert line({}) == f"task ID PENDING, status: /task_status/ID ({NO_WORKER})"
+    assert notify(JSON).json["remark"] == NO_WORKER
+    hold_the_relay(service)
+    assert line({}) == f"task ID PENDING, status: /task_status/ID ({HELD})"
+    assert notify(JSON).json["remark"] == HELD
+    assert line({"X-API-Key": key}) == f"task ID PENDING, status: /task_status/ID ({IN_FULL})"
+    assert notify({"X-API-Key": key, **JSON}).json["remark"] == IN_FULL
 
 
 def test_talktome_is_not_held_and_says_nothing_of_it(service: Service) -> None:

@@ -1,0 +1,105 @@
+"""Drills go red: every way in which mails or the status go wrong is counted, and found to be one."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.drills.load import Sent
+from tests.drills.scenario import Scenario
+from tests.drills.tally import Tally, count
+from tests.drills.test_drills import check
+from tests.drills.watcher import Seen
+from tests.servers.script import Conversation, Received
+
+ME = "me@example.com"
+
+SCENARIO = Scenario("nothing", 1, lambda _rig: None)
+KILLS = replace(SCENARIO, kills=1)
+LOST_ANSWERS = replace(SCENARIO, lost_answers=1)
+WEB_GOES = replace(SCENARIO, web_goes=True)
+
+
+def received(recipient: str = ME, answer: str | None = "250 Ok", at: float = 10.0, message_id: str = "1") -> Received:
+    content = f"Message-ID: <{message_id}@example.com>\r\n\r\nHi\r\n".encode()
+    return Received("us@example.com", (recipient,), content, answer, at, Conversation())
+
+
+def tally_of(
+    *mails: Received,
+    refused: frozenset[str] = frozenset(),
+    state: str = "sent",
+    sent: Sent | None = None,
+    seen: Seen | None = None,
+    recovered_s: float = 1.0,
+) -> Tally:
+    """What is counted where one mail, to `ME`, was accepted."""
+    return count(
+        sent or Sent({ME: "/v1/emails/1"}), mails, set(refused), {ME: state}, seen or Seen(looks=1), recovered_s
+    )
+
+
+def is_red(scenario: Scenario, tally: Tally) -> bool:
+    try:
+        check(scenario, tally)
+    except AssertionError:
+        return True
+    return False
+
+
+def test_a_mail_that_came_once_is_as_it_has_to_be() -> None:
+    tally = tally_of(received())
+    assert (tally.accepted, tally.delivered, tally.lost, tally.doubled, tally.lies) == (1, 1, 0, 0, ())
+    assert not is_red(SCENARIO, tally)
+
+
+def test_a_mail_that_the_relay_refused_is_not_lost() -> None:
+    tally = tally_of(received(answer="550 no"), refused=frozenset({ME}), state="failed")
+    assert (tally.delivered, tally.refused, tally.lost) == (0, 1, 0)
+    assert not is_red(SCENARIO, tally)
+
+
+@pytest.mark.parametrize(
+    "tally",
+    [
+        tally_of(state="failed"),
+        tally_of(state="sending"),
+        tally_of(received(answer="451 later"), state="failed"),
+        tally_of(received(), state="failed"),
+        tally_of(received(answer=None)),
+        tally_of(received(answer="550 no"), refused=frozenset({ME}), state="sent"),
+        tally_of(received(), recovered_s=31.0),
+        tally_of(received(), received()),
+        tally_of(received(), sent=Sent()),
+        tally_of(received(), sent=Sent({ME: "/"}, longest_s=1.6)),
+        tally_of(received(), sent=Sent({ME: "/"}, turned_down=["503 later"])),
+        tally_of(received(), sent=Sent({ME: "/"}, unanswered=["ConnectionRefusedError"])),
+        tally_of(received(), seen=Seen()),
+        tally_of(received(), seen=Seen(looks=1, unanswered=1)),
+        tally_of(received(), seen=Seen(looks=1, lies=["sent was final, now queued"])),
+        tally_of(received(at=10.0), seen=Seen(looks=1, sent_at={ME: 9.9})),
+        tally_of(received(answer=None, at=9.0), received(at=11.0), seen=Seen(looks=1, sent_at={ME: 10.0})),
+    ],
+)
+def test_anything_else_is_red(tally: Tally) -> None:
+    assert is_red(SCENARIO, tally)
+
+
+@pytest.mark.parametrize("scenario", [KILLS, LOST_ANSWERS])
+def test_where_a_mail_may_come_twice_it_may_not_come_thrice_or_as_another(scenario: Scenario) -> None:
+    assert not is_red(scenario, tally_of(received(), received()))
+    assert is_red(scenario, tally_of(received(), received(), received()))
+    assert is_red(scenario, tally_of(received(), received(message_id="2")))
+
+
+def test_no_more_mails_may_come_twice_than_there_were_in_hand() -> None:
+    once = tally_of(received())
+    assert not is_red(KILLS, replace(once, doubled=16, most_often=2))
+    assert is_red(KILLS, replace(once, doubled=17, most_often=2))
+    assert not is_red(replace(KILLS, embedded=True), replace(once, doubled=8, most_often=2))
+    assert is_red(replace(KILLS, embedded=True), replace(once, doubled=9, most_often=2))
+
+
+@pytest.mark.parametrize("of", [{"sent": Sent({ME: "/"}, unanswered=["refused"])}, {"seen": Seen(1, unanswered=1)}])
+def test_who_is_away_answers_nobody(of: dict[str, Any]) -> None:
+    assert not is_red(WEB_GOES, tally_of(received(), **of))
