@@ -15,6 +15,7 @@ from messaging.outbox.retention import Retention
 from workers.actor import declare_actor
 from workers.delivery import Delivery
 from workers.dispatcher import Dispatcher
+from workers.dispatcher_thread import DispatcherThread
 from workers.leases import Leases
 from workers.lifecycle import Lifecycle
 from workers.transports.maildir import MaildirTransport
@@ -29,6 +30,7 @@ class WorkerParts:
     broker: MailBroker
     due: DueMails
     dispatcher: Dispatcher
+    dispatcher_thread: DispatcherThread
 
 
 def assemble_worker(settings: Settings, database: Database, forks: list[Callable[[], int]]) -> WorkerParts:
@@ -45,11 +47,16 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
     leases = Leases(claims)
     transport = make_transport(settings.relay)
     delivery = Delivery(claims, leases, hold, transport, settings.retry_schedule_s)
-    lifecycle = Lifecycle(delivery, leases, Heartbeats(database), transport, settings.lease_s, forks)
-    broker = make_broker(settings.broker_url, [lifecycle])
-    declare_actor(broker, delivery)
+    heartbeats = Heartbeats(database)
+    broker = make_broker(settings.broker_url, [])
     retention = Retention(database, settings.retention_s) if settings.retention_s else None
-    return WorkerParts(broker, due, Dispatcher(due, hold, make_queue(broker), retention))
+    dispatcher = Dispatcher(due, hold, make_queue(broker), retention, heartbeats)
+    dispatcher_thread = DispatcherThread(dispatcher, heartbeats)
+    broker.add_middleware(
+        Lifecycle(delivery, leases, heartbeats, transport, dispatcher_thread, settings.lease_s, forks)
+    )
+    declare_actor(broker, delivery)
+    return WorkerParts(broker, due, dispatcher, dispatcher_thread)
 
 
 def make_transport(relay: Relay) -> Transport:

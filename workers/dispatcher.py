@@ -3,12 +3,15 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from typing import Final
 
 from config.mail_queue import MailQueue, QueueError
+from messaging.outbox.clock import clock_ms
 from messaging.outbox.due import DueMails
-from messaging.outbox.errors import OutboxError
+from messaging.outbox.errors import OutboxError, OutboxUnavailableError
+from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.retention import Retention
 
@@ -16,6 +19,9 @@ _LOG: Final = logging.getLogger(__name__)
 
 #: How often it looks, in seconds.
 PERIOD_S: Final = 1.0
+
+#: How often it says that it lives, in seconds; one that was not seen for 40 s counts as gone.
+_BEAT_EVERY_S: Final = 10.0
 
 #: Wait after a look that found more than it could take, in seconds: others want to write, too.
 _PAUSE_S: Final = 0.01
@@ -39,13 +45,24 @@ class Dispatcher:
         hold: says whether the relay is held, and what may probe it.
         mail_queue: where ids go; nobody else's.
         retention: removes what has been finished for long enough; none keeps everything.
+        heartbeats: where it says that it lives.
     """
 
-    def __init__(self, due: DueMails, hold: RelayHold, mail_queue: MailQueue, retention: Retention | None) -> None:
+    def __init__(
+        self,
+        due: DueMails,
+        hold: RelayHold,
+        mail_queue: MailQueue,
+        retention: Retention | None,
+        heartbeats: Heartbeats,
+    ) -> None:
         self._due = due
         self._hold = hold
         self._queue = mail_queue
         self._retention = retention
+        self._heartbeats = heartbeats
+        self._started_at = clock_ms()
+        self._beat_at = float("-inf")
         self._settled: queue.SimpleQueue[tuple[Sequence[str], str | None]] = queue.SimpleQueue()
         #: What the last look ended in, as far as it was said.
         self._trouble: Exception | None = None
@@ -62,9 +79,11 @@ class Dispatcher:
                 stop.wait(_PAUSE_S if self._look() else PERIOD_S)
         finally:
             self._queue.close(_CLOSE_S)
+            self._end()
 
     def _look(self) -> bool:
         try:
+            self._beat()
             more = self.step()
             if not more and self._retention:
                 more = self._retention.prune() > 0
@@ -111,7 +130,12 @@ class Dispatcher:
         reason = None
         missing = len(ids)
         while missing:
-            settled, refused = self._settled.get()
+            try:
+                settled, refused = self._settled.get(timeout=_BEAT_EVERY_S)
+            except queue.Empty:
+                # A broker that is frozen keeps it waiting, and whoever sees no dispatcher would become another.
+                self._beat()
+                continue
             missing -= len(settled)
             if refused:
                 reason = refused
@@ -123,6 +147,18 @@ class Dispatcher:
             raise QueueError(reason)
         if ids:
             self._say(None)
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._beat_at >= _BEAT_EVERY_S:
+            self._heartbeats.beat(self._started_at, 0, Role.DISPATCHER)
+            self._beat_at = now
+
+    def _end(self) -> None:
+        try:
+            self._heartbeats.end(self._started_at, Role.DISPATCHER)
+        except OutboxUnavailableError as error:
+            _LOG.warning("this dispatcher's end is not written down: %s", error)
 
     def _say(self, error: Exception | None) -> None:
         if error is not None and self._trouble is None:

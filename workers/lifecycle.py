@@ -12,6 +12,7 @@ from messaging.outbox.clock import clock_ms
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.heartbeats import Heartbeats
 from workers.delivery import Delivery
+from workers.dispatcher_thread import DispatcherThread
 from workers.leases import Leases
 from workers.pulse import Pulse
 from workers.transports.transport import Transport
@@ -31,6 +32,7 @@ class Lifecycle(Middleware):
         leases: renewed at every beat.
         heartbeats: where this worker says that it lives.
         transport: tidied at every beat, closed at the end.
+        dispatcher_thread: started where no dispatcher is seen, ended with the worker.
         lease_s: how long a lease lasts.
         forks: functions that Dramatiq's master runs in processes of their own, beside its workers.
     """
@@ -41,16 +43,25 @@ class Lifecycle(Middleware):
         leases: Leases,
         heartbeats: Heartbeats,
         transport: Transport,
+        dispatcher_thread: DispatcherThread,
         lease_s: float,
         forks: list[Callable[[], int]],
     ) -> None:
         self._leases = leases
         self._heartbeats = heartbeats
         self._transport = transport
+        self._dispatcher_thread = dispatcher_thread
         self._forks = forks
         self._started_at = 0
         self._worker: Worker | None = None
-        self._pulse = Pulse([leases.renew, self._beat, transport.tidy, self._replace_dead_threads], lease_s)
+        duties = [
+            leases.renew,
+            self._beat,
+            transport.tidy,
+            self._replace_dead_threads,
+            dispatcher_thread.start_if_missed,
+        ]
+        self._pulse = Pulse(duties, lease_s)
         self._grace = threading.Timer(GRACE_S, delivery.give_back)
         self._grace.daemon = True
 
@@ -65,11 +76,13 @@ class Lifecycle(Middleware):
 
     def before_worker_shutdown(self, _broker: Broker, _worker: Any) -> None:
         self._worker = None
+        self._dispatcher_thread.stop()
         self._grace.start()
 
     def after_worker_shutdown(self, _broker: Broker, _worker: Any) -> None:
         self._grace.cancel()
         self._pulse.stop()
+        self._dispatcher_thread.join()
         self._transport.close()
         try:
             self._heartbeats.end(self._started_at)

@@ -93,6 +93,8 @@ workers = Table(
     metadata,
     #: Host and process, so that a process that starts anew is another worker.
     Column("name", Text, primary_key=True),
+    #: Whether it sends mails or dispatches them; a process may do both.
+    Column("role", Text, primary_key=True),
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("started_at", BigInteger, nullable=False),

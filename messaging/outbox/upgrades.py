@@ -51,12 +51,14 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             probe_id TEXT
         )""",
         """CREATE TABLE workers (
-            name TEXT NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            role TEXT NOT NULL,
             host TEXT NOT NULL,
             pid INTEGER NOT NULL,
             started_at BIGINT NOT NULL,
             seen_at BIGINT NOT NULL,
-            in_flight INTEGER NOT NULL
+            in_flight INTEGER NOT NULL,
+            PRIMARY KEY (name, role)
         )""",
     ),
 )

@@ -12,6 +12,7 @@ from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database
 from messaging.outbox.due import PUBLISHED_FOR_MS, Due, DueMails
 from messaging.outbox.errors import OutboxUnavailableError
+from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats, Role
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
 from messaging.outbox.records import Attempt, Finish, Outcome
 from messaging.outbox.relay_hold import RelayHold
@@ -47,8 +48,13 @@ def hold(database: Database, clock: Clock) -> RelayHold:
 
 
 @pytest.fixture
-def dispatcher(due_mails: DueMails, hold: RelayHold, queue: RememberingQueue) -> Dispatcher:
-    dispatcher = Dispatcher(due_mails, hold, queue, None)
+def heartbeats(database: Database) -> Heartbeats:
+    return Heartbeats(database)
+
+
+@pytest.fixture
+def dispatcher(due_mails: DueMails, hold: RelayHold, queue: RememberingQueue, heartbeats: Heartbeats) -> Dispatcher:
+    dispatcher = Dispatcher(due_mails, hold, queue, None, heartbeats)
     dispatcher.open()
     return dispatcher
 
@@ -174,11 +180,13 @@ def test_a_broker_that_cannot_say_how_much_it_has_loses_nothing(
     assert sorted(queue.ids) == sorted(due * 2)
 
 
-def test_several_dispatchers_publish_each_mail_once(due_mails: DueMails, hold: RelayHold, due: list[str]) -> None:
+def test_several_dispatchers_publish_each_mail_once(
+    due_mails: DueMails, hold: RelayHold, heartbeats: Heartbeats, due: list[str]
+) -> None:
     queues = [RememberingQueue() for _ in range(6)]
 
     def step(queue: RememberingQueue) -> None:
-        dispatcher = Dispatcher(due_mails, hold, queue, None)
+        dispatcher = Dispatcher(due_mails, hold, queue, None, heartbeats)
         dispatcher.open()
         dispatcher.step()
 
@@ -295,6 +303,39 @@ def test_ids_of_a_confirm_that_could_not_be_noted_are_published_again_and_not_lo
     assert published_by(dispatcher, queue) == 5
 
 
+def test_it_is_seen_while_it_runs_and_gone_when_it_ended(
+    dispatcher: Dispatcher, heartbeats: Heartbeats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PERIOD_S", 0.001)
+    monkeypatch.setattr(module, "_BEAT_EVERY_S", 0.01)
+    with running(dispatcher):
+        until(lambda: heartbeats.alive(Role.DISPATCHER))
+        (seen,) = heartbeats.alive(Role.DISPATCHER)
+        until(lambda: heartbeats.alive(Role.DISPATCHER)[0].seen_at > seen.seen_at)
+    assert heartbeats.alive(Role.DISPATCHER) == []
+    assert heartbeats.alive() == []
+
+
+def test_it_is_seen_while_a_broker_keeps_it_waiting(
+    dispatcher: Dispatcher,
+    heartbeats: Heartbeats,
+    queue: RememberingQueue,
+    due: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_BEAT_EVERY_S", 0.01)
+    queue.hold_up()
+    with running(dispatcher):
+        assert queue.arrived.acquire(timeout=10)
+        (seen,) = heartbeats.alive(Role.DISPATCHER)
+        until(lambda: heartbeats.alive(Role.DISPATCHER)[0].seen_at > seen.seen_at)
+        queue.go_on()
+
+
+def test_it_says_often_enough_that_it_lives() -> None:
+    assert module._BEAT_EVERY_S * 3 * 1000 < GONE_AFTER_MS
+
+
 # While the relay is held.
 
 
@@ -381,6 +422,7 @@ def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
     due_mails: DueMails,
     hold: RelayHold,
     queue: RememberingQueue,
+    heartbeats: Heartbeats,
     outbox: Outbox,
     database: Database,
     clock: Clock,
@@ -394,7 +436,7 @@ def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
         assert claim is not None
         attempt = Attempt(1, clock(), 0, 0, Outcome.SENT, 250, "Ok")
         assert claims.finish(Finish(claim, State.SENT, None, charged=True, attempt=attempt))
-    dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, 1000.0, clock))
+    dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, 1000.0, clock), heartbeats)
     with running(dispatcher):
         clock.pass_s(1001)
         young = accept(outbox)

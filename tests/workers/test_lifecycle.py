@@ -16,19 +16,22 @@ from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxUnavailableError
-from messaging.outbox.heartbeats import Heartbeats
+from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
-from tests.fixtures.brokers import message_for
+from tests.fixtures.brokers import RememberingQueue, message_for
 from tests.fixtures.flaky import FlakyClaims
 from tests.fixtures.storage import accept
 from tests.fixtures.transports import ScriptedTransport
 from tests.fixtures.waiting import until
+from workers import dispatcher_thread
 from workers import lifecycle as module
 from workers.actor import declare_actor
 from workers.delivery import Delivery
+from workers.dispatcher import Dispatcher
+from workers.dispatcher_thread import DispatcherThread
 from workers.errors import BusyError
 from workers.leases import Leases
 from workers.lifecycle import Lifecycle
@@ -48,8 +51,12 @@ class Running:
         self.heartbeats = Heartbeats(database)
         self.transport = ScriptedTransport()
         self.leases = Leases(self.claims)
-        delivery = Delivery(self.claims, self.leases, RelayHold(database, 60.0), self.transport, (60.0,))
-        self.lifecycle = Lifecycle(delivery, self.leases, self.heartbeats, self.transport, lease_s, list(forks))
+        hold = RelayHold(database, 60.0)
+        delivery = Delivery(self.claims, self.leases, hold, self.transport, (60.0,))
+        self.queue = RememberingQueue()
+        dispatcher = Dispatcher(self.due, hold, self.queue, None, self.heartbeats)
+        thread = DispatcherThread(dispatcher, self.heartbeats)
+        self.lifecycle = Lifecycle(delivery, self.leases, self.heartbeats, self.transport, thread, lease_s, list(forks))
         broker = make_broker(BrokerUrl(), [self.lifecycle])
         assert isinstance(broker, MemoryBroker)
         declare_actor(broker, delivery)
@@ -243,6 +250,18 @@ def test_idle_connections_are_tidied_at_every_beat(database: Database) -> None:
     assert running.transport.closed == 1
     time.sleep(0.1)
     assert running.transport.tidied == tidied
+
+
+def test_a_worker_that_sees_no_dispatcher_becomes_one_until_it_ends(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_thread, "GONE_AFTER_MS", 100)
+    running = Running(database, lease_s=0.1)
+    running.worker.start()
+    until(lambda: running.heartbeats.alive(Role.DISPATCHER))
+    running.stop()
+    assert running.heartbeats.alive(Role.DISPATCHER) == []
+    assert "dispatcher" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
