@@ -88,6 +88,12 @@ class Delivery:
             times = (started_at, error.connect_ms, error.transfer_ms)
             return self._after(claim, error, Attempt(mail.attempts, *times, _outcome(error), error.code, error.reply))
         except Exception as error:
+            if _lacks_means(error):
+                _LOG.warning("mail %s: this process lacks something", mail.id, exc_info=True)
+                trouble = BusyError(f"trouble of ours: {type(error).__name__}")
+                return self._after(
+                    claim, trouble, Attempt(mail.attempts, started_at, 0, 0, Outcome.OURS, None, trouble.reply)
+                )
             _LOG.exception("mail %s: a bug, the mail is failed", mail.id)
             reply = f"a bug of ours: {type(error).__name__}"
             return _final(claim, State.FAILED, Attempt(mail.attempts, started_at, 0, 0, Outcome.OURS, None, reply))
@@ -141,6 +147,12 @@ class Delivery:
 
 def _final(claim: Claim, state: State, attempt: Attempt) -> Finish:
     return Finish(claim, state, None, charged=True, attempt=attempt)
+
+
+def _lacks_means(error: Exception) -> bool:
+    """Whether it is for want of files, memory or threads, which a later try may have: no fault of mail or program."""
+    no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    return no_thread or isinstance(error, OSError | MemoryError)
 
 
 def _outcome(error: DeliveryError) -> Outcome:

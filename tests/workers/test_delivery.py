@@ -1,5 +1,6 @@
 """One mail is delivered: each answer of the relay ends in the state, the charge and the time that it should."""
 
+import errno
 import logging
 import threading
 import time
@@ -200,6 +201,42 @@ def test_a_bug_fails_its_mail_and_no_other(
     (attempt,) = outbox.attempts(mails[1].id)
     assert (attempt.outcome, attempt.code, attempt.reply) == (Outcome.OURS, None, "a bug of ours: ValueError")
     assert "the inside" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "lack",
+    [OSError(errno.EMFILE, "Too many open files"), MemoryError(), RuntimeError("can't start new thread")],
+)
+def test_what_this_process_lacks_fails_no_mail(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture, lack: Exception
+) -> None:
+    worker = make_worker(lack)
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts) == (State.RETRYING, 1)
+    assert_waits(mail, 60)
+    (attempt,) = outbox.attempts(mail.id)
+    assert (attempt.outcome, attempt.code) == (Outcome.OURS, None)
+    assert attempt.reply == f"trouble of ours: {type(lack).__name__}"
+    assert type(lack).__name__ in caplog.text
+    assert worker.deliver_again(mail).state == State.SENT
+
+
+def test_a_lack_met_by_the_probe_says_nothing_about_the_relay(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(RelayError("Connection refused"), MemoryError())
+    mail = worker.deliver(accept(outbox))
+    assert worker.probe(mail).state is State.RETRYING
+    assert worker.hold.read() is not None
+
+
+def test_a_thread_that_cannot_be_started_is_known_by_the_words_of_the_interpreter() -> None:
+    before = threading.stack_size(2**45)  # more than there are addresses for
+    try:
+        with pytest.raises(RuntimeError) as raised:
+            threading.Thread(target=print).start()
+    finally:
+        threading.stack_size(before)
+    assert module._lacks_means(raised.value)
+    assert not module._lacks_means(RuntimeError("dictionary changed size during iteration"))
 
 
 def test_a_mail_that_cannot_be_composed_is_failed(make_worker: MakeWorker, outbox: Outbox) -> None:
