@@ -21,11 +21,10 @@ from workers.transports.transport import Transport
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: How long a worker goes on trying to write down what became of a mail, and the wait between tries, in seconds.
-_WRITE_DOWN_FOR_S: Final = 60.0
+#: Wait between tries to write down what became of a mail, in seconds.
 _WRITE_DOWN_EVERY_S: Final = 0.5
 
-#: How long it does in a process that has to end, in seconds.
+#: How long a process that has to end goes on trying, in seconds; any other does as long as it takes.
 _WRITE_DOWN_ENDING_S: Final = 1.0
 
 #: What ends the relay's hold: it has spoken to a mail of ours, whatever it said.
@@ -129,19 +128,20 @@ class Delivery:
             _LOG.warning("mail %s: the lease had ended, the result is not counted", finish.claim.mail.id)
 
     def _insist(self, write: Callable[[], None], mail_id: str) -> None:
-        """Write until it is written: what the relay said must not be lost to a database that is away for a moment."""
+        """Write until it is written: a 250 that is lost to a database that is away becomes a duplicate."""
         began = time.monotonic()
-        give_up_at = began + _WRITE_DOWN_FOR_S
+        told = False
         while True:
             try:
                 write()
                 return
             except OutboxUnavailableError as error:
-                if self._stopping.is_set():
-                    give_up_at = min(give_up_at, began + _WRITE_DOWN_ENDING_S)
-                if time.monotonic() > give_up_at:
+                if self._stopping.is_set() and time.monotonic() > began + _WRITE_DOWN_ENDING_S:
                     _LOG.error("mail %s: the result is not written down: %s", mail_id, error)
                     return
+                if not told:
+                    _LOG.warning("mail %s: the result waits for the database: %s", mail_id, error)
+                    told = True
                 time.sleep(_WRITE_DOWN_EVERY_S)
 
 

@@ -359,12 +359,38 @@ def test_not_even_to_one_that_is_away_while_the_worker_ends(
     assert time.monotonic() - began >= 3 * 0.05  # it does not try again as fast as it can
 
 
-def test_a_result_that_cannot_be_written_down_is_told_and_the_worker_goes_on(
+def test_nor_to_one_that_is_away_for_an_hour(
+    make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, passed = make_worker(), 0.0
+
+    class Hours:
+        """The time as the delivery sees it: each wait is as long as it says, and over at once."""
+
+        @staticmethod
+        def monotonic() -> float:
+            return passed
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            nonlocal passed
+            passed += seconds
+
+    monkeypatch.setattr(module, "time", Hours)
+    worker.claims.writing.away_for = 7200
+    mail = worker.deliver(accept(outbox))
+    assert passed == 3600
+    assert mail.state == State.SENT
+    assert caplog.text.count(f"mail {mail.id}: the result waits for the database") == 1
+
+
+def test_a_result_that_cannot_be_written_down_at_the_end_is_told_and_the_worker_ends(
     make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.001)
-    monkeypatch.setattr(module, "_WRITE_DOWN_FOR_S", 0.02)
+    monkeypatch.setattr(module, "_WRITE_DOWN_ENDING_S", 0.02)
     worker = make_worker()
+    worker.delivery.give_back()
     worker.claims.writing.away_for = 10**9
     mail = worker.deliver(accept(outbox))
     assert mail.state == State.SENDING
