@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from config.broker import MailBroker, make_broker, make_queue
 from config.relay import Maildir, Relay
@@ -18,9 +19,13 @@ from workers.dispatcher import Dispatcher
 from workers.dispatcher_thread import DispatcherThread
 from workers.leases import Leases
 from workers.lifecycle import Lifecycle
+from workers.pulse import period_s
 from workers.transports.maildir import MaildirTransport
 from workers.transports.smtp import SmtpTransport
 from workers.transports.transport import Transport
+
+#: Beats for which a lease that ended is watched: whoever lives has renewed it by then.
+_WATCHED_BEATS: Final = 1.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
         forks: functions that Dramatiq's master runs beside its workers.
     """
     claims = Claims(database, settings.lease_s)
-    due = DueMails(database, settings.poison_limit)
+    due = DueMails(database, settings.poison_limit, watch_s=_WATCHED_BEATS * period_s(settings.lease_s))
     hold = RelayHold(database, settings.hold_probe_s)
     leases = Leases(claims)
     transport = make_transport(settings.relay)

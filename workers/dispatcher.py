@@ -103,7 +103,7 @@ class Dispatcher:
             QueueError: if the broker did not take all of it; what was taken and not published is due again soon.
         """
         if self._hold.read():
-            self._tell(self._due.fail_poison())
+            self._tell(self._due.reclaim())
             probe = self._hold.take_probe()
             if probe:
                 self._publish([probe])

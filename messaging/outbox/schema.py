@@ -39,7 +39,14 @@ mails = Table(
     Column("subject", Text, nullable=False),
     Column("text", Text, nullable=False),
     # Only what is unfinished is in it, so that it stays as small as the backlog.
-    Index("mails_due", "due_at", sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
+    # The state is there for who looks for ended leases among all that is due.
+    Index(
+        "mails_due",
+        "due_at",
+        "state",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
     Index(
         "mails_died",
         "deaths",

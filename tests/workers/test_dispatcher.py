@@ -393,6 +393,25 @@ def test_a_probe_that_kills_its_workers_fails_and_another_mail_is_tried(
     assert hold.read() is not None
 
 
+def test_what_a_dead_worker_had_in_hand_does_not_count_as_being_sent_for_as_long_as_the_hold_lasts(
+    dispatcher: Dispatcher,
+    queue: RememberingQueue,
+    outbox: Outbox,
+    database: Database,
+    hold: RelayHold,
+    clock: Clock,
+) -> None:
+    mail = accept(outbox)
+    assert Claims(database, 1.0, clock).claim(mail.id)
+    hold.begin("Connection refused")
+    clock.pass_s(1)
+    dispatcher.step()
+    after = outbox.read(mail.id)
+    assert after is not None
+    assert after.state is State.QUEUED
+    assert queue.ids == []
+
+
 # What is finished, and what never will be.
 
 
