@@ -54,7 +54,9 @@ _ENDED = (
 _QUEUE = update(mails).where(IS_AMONG).values(state=State.QUEUED.value, due_at=bindparam("until"), published_at=None)
 _POSTPONE = update(mails).where(IS_AMONG).values(due_at=bindparam("until"))
 _RECLAIM = (
-    update(mails).where(IS_AMONG).values(state=bindparam("to_state"), published_at=None, deaths=mails.c.deaths + 1)
+    update(mails)
+    .where(IS_AMONG)
+    .values(state=bindparam("to_state"), published_at=None, deaths=mails.c.deaths + 1, attempts=mails.c.attempts - 1)
 )
 _SUSPECT = update(mails).where(IS_AMONG).values(state=State.RETRYING.value, due_at=bindparam("until"))
 _POISON = (

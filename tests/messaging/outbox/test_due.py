@@ -177,6 +177,16 @@ def test_a_death_is_a_lease_that_ended_and_nothing_else(
     assert deaths_of(database_path) == {mail_id: 1 if state is State.SENDING else 0}
 
 
+def test_a_death_is_charged_to_no_mail(outbox: Outbox, claims: Claims, due: DueMails, clock: Clock) -> None:
+    claim = claimed(outbox, claims)
+    assert claim.mail.attempts == 1
+    clock.pass_s(LEASE_S)
+    assert due.take(10).publish == [claim.mail.id]
+    again = claims.claim(claim.mail.id)
+    assert again is not None
+    assert again.mail.attempts == 1
+
+
 def test_no_death_is_counted_before_the_lease_ends(
     outbox: Outbox, claims: Claims, due: DueMails, database_path: Path, clock: Clock
 ) -> None:
@@ -266,10 +276,11 @@ def test_worker_after_worker_that_dies_with_a_mail_fails_it_in_plain_words(
     failed = outbox.read(mail.id)
     assert failed is not None
     assert (failed.state, failed.due_at, failed.finished_at) == (State.FAILED, None, clock())
-    assert failed.attempts == POISON_LIMIT
+    # No death was charged; with the last one it is told, and given up.
+    assert failed.attempts == 1
     assert outbox.attempts(mail.id) == [
         Attempt(
-            number=POISON_LIMIT,
+            number=1,
             started_at=clock(),
             connect_ms=0,
             transfer_ms=0,
