@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from messaging.addresses import mask
@@ -24,8 +25,11 @@ _LOG: Final = logging.getLogger(__name__)
 #: Wait between tries to write down what became of a mail, in seconds.
 _WRITE_DOWN_EVERY_S: Final = 0.5
 
-#: How long a process that has to end goes on trying, in seconds; any other does as long as it takes.
+#: How long a process that has cut its conversations goes on trying, in seconds; any other does as long as it takes.
 _WRITE_DOWN_ENDING_S: Final = 1.0
+
+#: What is told of a mail whose last answer this process could not wait for.
+_CUT_IN_DOUBT: Final = "cut by us at the end of this process, the relay may have it"
 
 #: What ends the relay's hold: it has spoken to a mail of ours, whatever it said.
 _RELAY_ANSWERED: Final = (Outcome.SENT, Outcome.REFUSED, Outcome.BUSY)
@@ -56,6 +60,7 @@ class Delivery:
         self._transport = transport
         self._retry_schedule_s = retry_schedule_s
         self._stopping = threading.Event()
+        self._cut = threading.Event()
 
     def deliver(self, mail_id: str) -> None:
         """Deliver a mail if it is still waiting for that; an id that comes twice finds nothing to claim."""
@@ -75,8 +80,14 @@ class Delivery:
             self._insist(self._hold.release, mail_id)
 
     def give_back(self) -> None:
-        """Cut what is under way: this process ends. Each mail goes back to the queue, charged nothing."""
+        """Cut what the relay cannot have yet: this process ends. Each mail goes back to the queue, charged nothing."""
         self._stopping.set()
+        self._transport.interrupt()
+
+    def break_off(self) -> None:
+        """Cut the rest: mails that the relay may have, and of which its answer is missing, go back, too."""
+        self._stopping.set()
+        self._cut.set()
         self._transport.abort()
 
     def _try(self, claim: Claim) -> Finish:
@@ -105,7 +116,11 @@ class Delivery:
         mail_id = claim.mail.id
         if self._stopping.is_set() and error.code is None:
             # We cut the conversation ourselves.
-            return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=None)
+            if not error.doubtful:
+                return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=None)
+            if self._cut.is_set():
+                attempt = replace(attempt, outcome=Outcome.OURS, reply=_CUT_IN_DOUBT)
+                return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=attempt)
         if isinstance(error, RelayError):
             self._insist(lambda: self._begin_hold(error), mail_id)
             return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=attempt)
@@ -136,7 +151,7 @@ class Delivery:
                 write()
                 return
             except OutboxUnavailableError as error:
-                if self._stopping.is_set() and time.monotonic() > began + _WRITE_DOWN_ENDING_S:
+                if self._cut.is_set() and time.monotonic() > began + _WRITE_DOWN_ENDING_S:
                     _LOG.error("mail %s: the result is not written down: %s", mail_id, error)
                     return
                 if not told:

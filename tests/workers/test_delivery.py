@@ -23,7 +23,7 @@ from workers import delivery as module
 from workers.delivery import Delivery
 from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
 from workers.leases import Leases
-from workers.policy import JITTER
+from workers.policy import JITTER, Stage, lost
 
 SCHEDULE_S = (60.0, 300.0, 900.0)
 
@@ -335,6 +335,17 @@ def test_what_the_relay_says_at_the_last_moment_counts(
     assert (mail.state, mail.attempts) == (state, 0 if state is State.QUEUED else 1)
 
 
+def test_a_relay_that_hangs_up_after_the_dot_while_we_wait_for_it_is_tried_again_on_schedule(
+    make_worker: MakeWorker, outbox: Outbox
+) -> None:
+    worker = make_worker(lost(Stage.END, "Connection unexpectedly closed"))
+    worker.delivery.give_back()
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts) == (State.RETRYING, 1)
+    (attempt,) = outbox.attempts(mail.id)
+    assert attempt.outcome is Outcome.BUSY
+
+
 def test_a_250_is_not_lost_to_a_database_that_is_away_for_a_moment(
     make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,7 +362,7 @@ def test_not_even_to_one_that_is_away_while_the_worker_ends(
 ) -> None:
     monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.05)
     worker = make_worker()
-    worker.delivery.give_back()
+    worker.delivery.break_off()
     worker.claims.writing.away_for = 3
     began = time.monotonic()
     assert worker.deliver(accept(outbox)).state == State.SENT
@@ -390,7 +401,7 @@ def test_a_result_that_cannot_be_written_down_at_the_end_is_told_and_the_worker_
     monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.001)
     monkeypatch.setattr(module, "_WRITE_DOWN_ENDING_S", 0.02)
     worker = make_worker()
-    worker.delivery.give_back()
+    worker.delivery.break_off()
     worker.claims.writing.away_for = 10**9
     mail = worker.deliver(accept(outbox))
     assert mail.state == State.SENDING

@@ -18,7 +18,7 @@ from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.outbox import Outbox
-from messaging.outbox.records import Mail
+from messaging.outbox.records import Mail, Outcome
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
 from tests.fixtures.brokers import RememberingQueue, message_for
@@ -26,7 +26,7 @@ from tests.fixtures.flaky import FlakyClaims
 from tests.fixtures.storage import accept
 from tests.fixtures.transports import ScriptedTransport
 from tests.fixtures.waiting import until
-from workers import dispatcher_thread
+from workers import dispatcher_thread, embedded
 from workers import lifecycle as module
 from workers.actor import declare_actor
 from workers.delivery import Delivery
@@ -185,6 +185,39 @@ def test_a_conversation_that_does_not_is_cut_and_its_mail_given_back(
     assert (sorted(due.publish), len(due)) == (sorted(mail.id for mail in mails), 4)
 
 
+def test_a_last_answer_that_comes_late_is_waited_for(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRACE_S", 0.1)
+    running = Running(database)
+    running.transport.hold_up()
+    running.transport.past_the_dot = True
+    running.worker.start()
+    mail = accept(running.outbox)
+    running.enqueue(mail)
+    assert running.transport.arrived.acquire(timeout=10)
+    threading.Timer(0.5, running.transport.go_on).start()
+    running.stop()
+    assert running.state(mail) == (State.SENT, 1)
+
+
+def test_a_last_answer_that_does_not_come_is_given_up_and_the_status_says_so(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GRACE_S", 0.1)
+    monkeypatch.setattr(module, "LAST_ANSWER_S", 0.3)
+    running = Running(database)
+    running.transport.hold_up()
+    running.transport.past_the_dot = True
+    running.worker.start()
+    mail = accept(running.outbox)
+    running.enqueue(mail)
+    assert running.transport.arrived.acquire(timeout=10)
+    assert 0.3 <= running.stop() < 5
+    assert running.state(mail) == (State.QUEUED, 0)
+    (attempt,) = running.outbox.attempts(mail.id)
+    assert (attempt.outcome, attempt.code) == (Outcome.OURS, None)
+    assert attempt.reply == "cut by us at the end of this process, the relay may have it"
+
+
 def test_what_a_stopping_worker_has_not_begun_stays_queued(running: Running) -> None:
     running.transport.hold_up()
     mails = [accept(running.outbox) for _ in range(12)]
@@ -200,7 +233,8 @@ def test_what_a_stopping_worker_has_not_begun_stays_queued(running: Running) -> 
 
 
 def test_the_grace_fits_into_the_time_that_the_end_may_take() -> None:
-    assert module.GRACE_S < 13
+    assert module.GRACE_S < module.LAST_ANSWER_S < 13
+    assert module.LAST_ANSWER_S * 1000 < embedded._STOP_MS
 
 
 def test_its_forks_run_beside_the_workers(database: Database) -> None:

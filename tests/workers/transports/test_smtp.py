@@ -259,6 +259,35 @@ def test_a_conversation_can_be_cut_from_outside(plain: SmtpServer, mail: Compose
     assert [(type(error), error.code) for error in errors] == [(BusyError, None)] * 4
 
 
+def test_conversations_are_interrupted_but_where_the_last_answer_is_all_that_is_missing(
+    plain: SmtpServer, mail: Composed
+) -> None:
+    outcomes: list[object] = []
+
+    def talk() -> None:
+        try:
+            outcomes.append(transport.deliver(mail).code)
+        except DeliveryError as error:
+            outcomes.append((error.code, error.doubtful))
+
+    with transport_to(plain.url) as transport:
+        threads = [threading.Thread(target=talk) for _ in range(2)]
+        plain.follow({"DATA": Silence()})
+        threads[0].start()
+        until(lambda: [c.commands()[-1:] for c in plain.conversations] == [["DATA"]])
+        plain.follow({"END": Delay(0.5)})
+        threads[1].start()
+        until(lambda: transport._deadlines.spared)
+        transport.interrupt()
+        for thread in threads:
+            thread.join(10)
+        assert outcomes == [(None, False), 250]
+        # Nothing new is begun.
+        with pytest.raises(DeliveryError):
+            transport.deliver(mail)
+        assert not transport._deadlines.spared
+
+
 def test_a_relay_that_is_not_there_is_away(plain: SmtpServer, mail: Composed) -> None:
     plain.stop()
     error = failure(plain, mail)
