@@ -47,7 +47,8 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
         forks: functions that Dramatiq's master runs beside its workers.
     """
     claims = Claims(database, settings.lease_s)
-    due = DueMails(database, settings.poison_limit, watch_s=_WATCHED_BEATS * period_s(settings.lease_s))
+    watch_s = _WATCHED_BEATS * period_s(settings.lease_s)
+    due = DueMails(database, settings.poison_limit, lease_s=settings.lease_s, watch_s=watch_s)
     hold = RelayHold(database, settings.hold_probe_s)
     leases = Leases(claims)
     transport = make_transport(settings.relay)

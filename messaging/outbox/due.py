@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Update, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Update, and_, bindparam, case, insert, or_, select, text, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
@@ -23,6 +23,9 @@ PUBLISHED_FOR_MS: Final = 15_000
 #: A mail whose workers died this often is tried while no other such mail is: of those that died together one is to
 #: blame, and alone it cannot take the others with it to their last death.
 SUSPECT_DEATHS: Final = 2
+
+#: A lease is shorter than this, where nobody says how long it is, in seconds.
+_LONGEST_LEASE_S: Final = 31_536_000.0
 
 #: Wait of a suspect for the one that is being tried, in milliseconds.
 _SUSPECT_WAITS_MS: Final = 1_000
@@ -44,11 +47,17 @@ _SUSPECT_IN_PLAY = (
     .limit(1)
 )
 
-_ENDED = (
-    select(mails.c.id, mails.c.claims, mails.c.due_at, mails.c.attempts, mails.c.deaths)
-    .where(mails.c.due_at <= bindparam("now"), mails.c.state == State.SENDING)
-    .order_by(mails.c.due_at)
-    .with_for_update(skip_locked=True)
+_LEASE = select(
+    mails.c.id, mails.c.state, mails.c.claims, mails.c.due_at, mails.c.attempts, mails.c.deaths
+).with_for_update(skip_locked=True)
+_ENDED = _LEASE.where(mails.c.due_at <= bindparam("now"), mails.c.state == State.SENDING).order_by(mails.c.due_at)
+
+# Nobody asks for times so far ahead: it was the clock that was.
+_TOO_FAR_AHEAD = _LEASE.where(
+    mails.c.due_at > bindparam("published_until"),
+    or_(
+        mails.c.state == State.QUEUED, and_(mails.c.state == State.SENDING, mails.c.due_at > bindparam("leased_until"))
+    ),
 )
 
 _QUEUE = update(mails).where(IS_AMONG).values(state=State.QUEUED.value, due_at=bindparam("until"), published_at=None)
@@ -56,7 +65,13 @@ _POSTPONE = update(mails).where(IS_AMONG).values(due_at=bindparam("until"))
 _RECLAIM = (
     update(mails)
     .where(IS_AMONG)
-    .values(state=bindparam("to_state"), published_at=None, deaths=mails.c.deaths + 1, attempts=mails.c.attempts - 1)
+    .values(
+        state=bindparam("to_state"),
+        due_at=case((mails.c.due_at > bindparam("now"), bindparam("now")), else_=mails.c.due_at),
+        published_at=None,
+        deaths=mails.c.deaths + 1,
+        attempts=mails.c.attempts - 1,
+    )
 )
 _SUSPECT = update(mails).where(IS_AMONG).values(state=State.RETRYING.value, due_at=bindparam("until"))
 _POISON = (
@@ -97,6 +112,7 @@ class DueMails:
         database: where the mails are.
         poison_limit: a mail that was claimed when its worker died so many times fails.
         clock: tells the time in milliseconds since 1970, UTC.
+        lease_s: how long a claim holds without being renewed.
         watch_s: a lease that ended has to be found so again, not renewed, after so many seconds: a clock that was set,
             or a database that was away, ends the leases of living workers, who renew them as soon as they can.
     """
@@ -107,10 +123,12 @@ class DueMails:
         poison_limit: int,
         clock: Callable[[], int] = clock_ms,
         *,
+        lease_s: float = _LONGEST_LEASE_S,
         watch_s: float = 0.0,
     ) -> None:
         self._database = database
         self._poison_limit = poison_limit
+        self._lease_ms = int(lease_s * 1000)
         self._clock = clock
         self._watch_s = watch_s
         #: The leases that the last look at them found ended, and when the next one is due by the monotonic clock.
@@ -175,17 +193,21 @@ class DueMails:
         others = [row for row in dead if row.deaths + 1 < self._poison_limit]
         suspects = [row.id for row in others if row.deaths + 1 >= SUSPECT_DEATHS]
         harmless = [row.id for row in others if row.deaths + 1 < SUSPECT_DEATHS]
-        _update(connection, _RECLAIM, harmless, to_state=State.QUEUED.value)
-        _update(connection, _RECLAIM, suspects, to_state=State.RETRYING.value)
+        _update(connection, _RECLAIM, harmless, to_state=State.QUEUED.value, now=now)
+        _update(connection, _RECLAIM, suspects, to_state=State.RETRYING.value, now=now)
         return self._fail(connection, poison, now)
 
     def _dead(self, connection: Connection, now: int) -> Sequence[Any]:
-        """The mails whose leases ended, and were found so a while ago."""
+        """The mails whose leases ended, and were found so a while ago; with an eye on a clock that was set back."""
         looked_at = time.monotonic()
         if looked_at < self._look_at:
             return ()
         self._look_at = looked_at + self._watch_s
         rows = connection.execute(_ENDED, {"now": now}).all()
+        limits = {"published_until": now + PUBLISHED_FOR_MS, "leased_until": now + self._lease_ms}
+        ahead = connection.execute(_TOO_FAR_AHEAD, limits).all()
+        _update(connection, _POSTPONE, [row.id for row in ahead if row.state == State.QUEUED], until=now)
+        rows = [*rows, *(row for row in ahead if row.state == State.SENDING)]
         known, self._ended = self._ended, {(row.id, row.claims, row.due_at) for row in rows}
         return [row for row in rows if not self._watch_s or (row.id, row.claims, row.due_at) in known]
 

@@ -72,13 +72,15 @@ class Heartbeats:
             connection.execute(delete(workers).where(_is(name, role)))
 
     def alive(self, role: Role = Role.WORKER) -> list[WorkerSeen]:
-        """Those that were seen within `GONE_AFTER_MS`."""
+        """Those that were seen within `GONE_AFTER_MS`; not those that a clock which was ahead saw in time to come."""
         columns = [workers.c[name] for name in WorkerSeen.__dataclass_fields__]
-        since = self._clock() - GONE_AFTER_MS
+        now = self._clock()
         with transaction(self._database.reading) as connection:
             rows = connection.execute(
                 select(*columns)
-                .where(workers.c.seen_at >= since, workers.c.role == role.value)
+                .where(
+                    workers.c.seen_at.between(now - GONE_AFTER_MS, now + GONE_AFTER_MS), workers.c.role == role.value
+                )
                 .order_by(workers.c.name)
             )
             return [WorkerSeen(**row) for row in rows.mappings()]

@@ -58,7 +58,9 @@ class RelayHold:
         """Choose the mail that may be tried now, the longest due; None if it is not time, or no mail waits."""
         now = self._clock()
         with transaction(self._database.recording) as connection:
-            if not connection.execute(select(hold.c.id).where(hold.c.probe_at <= now)).one_or_none():
+            # Further ahead than it ever is, and it was the clock that was.
+            is_time = or_(hold.c.probe_at <= now, hold.c.probe_at > now + self._probe_every_ms)
+            if not connection.execute(select(hold.c.id).where(is_time)).one_or_none():
                 return None
             # One that fell due while held is `queued` with a time to come, if its id was published just before. What
             # is `sending` is taken from its worker first, if that is dead (`DueMails.reclaim`).

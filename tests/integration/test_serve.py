@@ -266,7 +266,14 @@ def test_readiness_asks_after_every_part(begin: Serve) -> None:
     until(lambda: serving.get("/readyz", serving.internal) == (200, "ready"))
     with Connection(serving.internal) as connection:
         connection.get("/readyz", f"Accept: {JSON['Accept']}")
-        assert connection.answer().json["parts"].keys() == {"database", "broker", "talktome log", "workers", "relay"}
+        assert connection.answer().json["parts"].keys() == {
+            "database",
+            "broker",
+            "talktome log",
+            "workers",
+            "dispatcher",
+            "relay",
+        }
 
     def asked_when_the_last_sign_of_life_is_old() -> tuple[int, str]:
         with connected(serving.folder / "var" / "messaging.db") as database:

@@ -403,7 +403,7 @@ def test_what_dead_workers_had_is_taken_from_them_where_nothing_else_is_taken(
 def test_a_mail_that_is_under_way_after_its_first_death_keeps_no_suspect_waiting(
     outbox: Outbox, due: DueMails, database_path: Path, state: State
 ) -> None:
-    with_deaths(outbox, database_path, state, 1, NOON_MS + 60_000)
+    with_deaths(outbox, database_path, state, 1, NOON_MS + 10_000)
     suspect = with_deaths(outbox, database_path, State.RETRYING, 2)
     assert due.take(10) == Due(publish=[suspect])
 
@@ -438,7 +438,7 @@ def ticks(monkeypatch: pytest.MonkeyPatch) -> Ticks:
 
 @pytest.fixture
 def watching(database: Database, clock: Clock, ticks: Ticks) -> DueMails:
-    return DueMails(database, POISON_LIMIT, clock, watch_s=WATCH_S)
+    return DueMails(database, POISON_LIMIT, clock, lease_s=LEASE_S, watch_s=WATCH_S)
 
 
 def test_a_lease_has_ended_when_nobody_has_renewed_it_for_a_while(
@@ -510,3 +510,36 @@ def test_leases_that_ended_while_the_database_was_away_are_watched_from_its_retu
     ticks.now += WATCH_S
     assert watching.take(10) == Due()
     assert state_of(outbox, claim.mail.id)[0] is State.SENDING
+
+
+def test_a_clock_that_was_an_hour_ahead_keeps_no_mail_of_a_dead_worker_waiting(
+    outbox: Outbox, claims: Claims, watching: DueMails, database_path: Path, clock: Clock, ticks: Ticks
+) -> None:
+    living, dead = claimed(outbox, claims), claimed(outbox, claims)
+    clock.now -= 3_600_000
+    assert watching.take(10) == Due()
+    claims.renew([living])
+    ticks.now += WATCH_S
+    assert watching.take(10) == Due(publish=[dead.mail.id])
+    assert state_of(outbox, dead.mail.id) == (State.QUEUED, clock() + PUBLISH_WITHIN_MS)
+    assert deaths_of(database_path) == {living.mail.id: 0, dead.mail.id: 1}
+
+
+def test_nor_one_that_is_queued(outbox: Outbox, watching: DueMails, clock: Clock, ticks: Ticks) -> None:
+    published, unpublished = accept(outbox), accept(outbox)
+    watching.mark_published([published.id])
+    assert watching.take(10) == Due()
+    clock.now -= 3_600_000
+    ticks.now += WATCH_S
+    taken = watching.take(10)
+    assert (taken.publish, taken.waiting) == ([unpublished.id], [published.id])
+
+
+@pytest.mark.parametrize("state", [State.RETRYING, State.SCHEDULED])
+def test_what_may_be_due_in_hours_is_not_touched(
+    outbox: Outbox, watching: DueMails, database_path: Path, state: State
+) -> None:
+    later = NOON_MS + 86_400_000
+    mail_id = put(outbox, database_path, state, later)
+    assert watching.take(10) == Due()
+    assert state_of(outbox, mail_id) == (state, later)

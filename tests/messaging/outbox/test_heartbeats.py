@@ -89,6 +89,14 @@ def test_a_worker_that_ends_is_gone_at_once(heartbeats: Heartbeats, clock: Clock
     assert [worker.started_at for worker in heartbeats.alive()] == [NOON_MS + 1]
 
 
+def test_a_clock_that_was_an_hour_ahead_keeps_no_dead_worker_alive(heartbeats: Heartbeats, clock: Clock) -> None:
+    heartbeats.beat(NOON_MS, 0)
+    clock.now = NOON_MS - HOUR_S * 1000
+    assert heartbeats.alive() == []
+    heartbeats.beat(NOON_MS, 0)
+    assert len(heartbeats.alive()) == 1
+
+
 def test_a_process_that_sends_and_dispatches_is_seen_as_both(heartbeats: Heartbeats, clock: Clock) -> None:
     heartbeats.beat(NOON_MS, 3)
     assert heartbeats.alive(Role.DISPATCHER) == []
