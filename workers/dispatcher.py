@@ -32,8 +32,9 @@ _CLOSE_S: Final = 1.0
 #: Most mails of one look; a full batch is followed by the next at once.
 BATCH: Final = 500
 
-#: A mail that the broker has confirmed is published again only while fewer ids than this lie in the broker's queue: a
-#: longer queue is taken as the reason why no worker has claimed it, and a backlog does not multiply itself.
+#: A mail that the broker has confirmed is published again only while fewer ids than this lie in the broker's queue, or
+#: so many fewer than there are mails that wait: else the long queue is taken as the reason why no worker has claimed
+#: it, and a backlog does not multiply itself.
 REPUBLISH_BELOW: Final = 1_000
 
 
@@ -112,12 +113,17 @@ class Dispatcher:
         self._tell(due.poison)
         publish = due.publish
         if due.waiting:
-            if self._queue.depth() < REPUBLISH_BELOW:
+            if self._lacks_ids():
                 publish = publish + due.waiting
             else:
                 self._due.mark_published(due.waiting)
         self._publish(publish)
         return len(due) >= BATCH
+
+    def _lacks_ids(self) -> bool:
+        """Whether the broker has lost ids, as far as their number tells."""
+        depth = self._queue.depth()
+        return depth < REPUBLISH_BELOW or depth + REPUBLISH_BELOW <= self._due.count_queued()
 
     def _tell(self, poison: Sequence[str]) -> None:
         for mail_id in poison:

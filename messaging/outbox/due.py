@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Update, and_, bindparam, case, insert, or_, select, text, update
+from sqlalchemy import Connection, Update, and_, bindparam, case, func, insert, or_, select, text, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
@@ -166,6 +166,12 @@ class DueMails:
         now = self._clock()
         with self._writing() as connection:
             _update(connection, _PUBLISHED, ids, until=now + PUBLISHED_FOR_MS, now=now)
+
+    def count_queued(self) -> int:
+        """Count the mails that wait for a worker to claim them, published or not."""
+        queued = select(func.count()).where(mails.c.due_at.is_not(None), mails.c.state == State.QUEUED)
+        with transaction(self._database.reading) as connection:
+            return connection.execute(queued).scalar_one()
 
     def forget_published(self) -> None:
         """Make all that waits for a worker due now: for a broker that is known to have lost what it had."""

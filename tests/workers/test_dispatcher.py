@@ -146,6 +146,33 @@ def test_a_backlog_does_not_multiply_itself(
     assert sorted(queue.ids) == sorted([*due, fresh] * 2)
 
 
+def test_a_backlog_that_a_broker_lost_is_published_again_without_a_pause(
+    dispatcher: Dispatcher,
+    queue: RememberingQueue,
+    outbox: Outbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 10)
+    monkeypatch.setattr(module, "REPUBLISH_BELOW", 20)
+    ids = sorted(accept(outbox).id for _ in range(100))
+    clock.pass_s(WITHIN_S)
+    while dispatcher.step():
+        pass
+    assert sorted(queue.ids) == ids
+    queue.ids.clear()  # its data was wiped
+    clock.pass_s(LATER_S)
+    while dispatcher.step():
+        pass
+    # What is lacking then may as well be in the hands of workers.
+    assert 80 < len(set(queue.ids)) == len(queue.ids)
+    for _ in range(10):
+        clock.pass_s(LATER_S)
+        while dispatcher.step():
+            pass
+    assert len(queue.ids) <= 100 + 20
+
+
 def test_what_the_broker_does_not_take_is_due_again_soon(
     dispatcher: Dispatcher, queue: RememberingQueue, due: list[str], clock: Clock
 ) -> None:

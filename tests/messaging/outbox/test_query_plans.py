@@ -68,6 +68,7 @@ def test_nothing_that_is_done_again_and_again_reads_all_mails(
     due.mark_published([accept(outbox).id])
     clock.pass_s(PUBLISHED_FOR_MS / 1000)
     assert due.take(10).waiting
+    assert due.count_queued()
     # Workers die with it.
     claim = claimed(outbox, claims)
     claims.renew([claim])
