@@ -13,6 +13,7 @@ from tests.servers.smtp import SmtpServer
 from tests.workers.transports.relays import LOGIN, logging_in, transport_to
 from workers.composing import Composed
 from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
+from workers.transports import smtp as smtp_module
 from workers.transports import smtp_connection as connection_module
 from workers.transports import smtp_opening as opening_module
 from workers.transports.transport import Receipt
@@ -235,6 +236,12 @@ def test_the_last_answer_may_take_longer_than_the_others(
 ) -> None:
     monkeypatch.setattr(connection_module, "ANSWER_TIMEOUT_S", 0.3)
     assert deliver(plain, mail, {"END": Delay(0.6)}).code == 250
+
+
+def test_the_last_answer_is_waited_for_as_long_as_the_standard_wants() -> None:
+    # RFC 5321, section 4.5.3.2.6; and nothing else ends the conversation before.
+    assert connection_module.FINAL_TIMEOUT_S >= 600
+    assert smtp_module.CONVERSATION_TIMEOUT_S > connection_module.FINAL_TIMEOUT_S + connection_module.ANSWER_TIMEOUT_S
 
 
 def test_a_conversation_can_be_cut_from_outside(plain: SmtpServer, mail: Composed) -> None:
