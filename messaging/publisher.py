@@ -18,6 +18,10 @@ _LOG: Final = logging.getLogger(__name__)
 #: it has not fallen due.
 _NOTE_AFTER_S: Final = 0.25
 
+#: Longest wait of an id until it is known whether the relay is held, in seconds. With its wait for its turn
+#: (config/rabbitmq/session.py) it stays below the time after which it is a dispatcher's.
+_SURE_WITHIN_S: Final = 0.9
+
 #: Most ids whose confirms are noted in one transaction: others want to write, too.
 _BATCH: Final = 500
 
@@ -48,9 +52,9 @@ class BrokerPublisher:
         self._queue = queue
         self._due = due
         self._hold = hold
-        #: False while the relay is held, or nobody has asked yet; ids then wait in `_unsure`.
+        #: False while the relay is held, or nobody has asked yet; ids then wait in `_unsure`, with the time they came.
         self._free = False
-        self._unsure: deque[str] = deque()
+        self._unsure: deque[tuple[float, str]] = deque()
         self._confirmed: deque[str] = deque()
         self._refused: str | None = None
         self._down = False
@@ -74,7 +78,7 @@ class BrokerPublisher:
         if self._free:
             self._queue.put(mail_id)
         elif len(self._unsure) < MOST_WAITING:
-            self._unsure.append(mail_id)
+            self._unsure.append((time.monotonic(), mail_id))
             self._work.set()
 
     def _settle(self, ids: Sequence[str], refused: str | None) -> None:
@@ -116,9 +120,10 @@ class BrokerPublisher:
             free = self._ask()
         except OutboxUnavailableError as error:
             _LOG.warning("%d mails are not published now, they stay due: %s", len(self._unsure), error)
+        since = time.monotonic() - _SURE_WITHIN_S
         while self._unsure:
-            mail_id = self._unsure.popleft()
-            if free:
+            came_at, mail_id = self._unsure.popleft()
+            if free and came_at >= since:
                 self._queue.put(mail_id)
 
     def _note(self, ids: Sequence[str]) -> None:

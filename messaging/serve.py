@@ -16,14 +16,14 @@ from config.processor import keep_to_one_processor
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
-from messaging.endpoints.health import Check, check_hold, check_workers
+from messaging.endpoints.health import Check, check_hold, check_seen
 from messaging.gate import Gate
 from messaging.intake import Intake
 from messaging.keys import Keys
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxError
-from messaging.outbox.heartbeats import Heartbeats
+from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outlook import Outlook
@@ -121,7 +121,8 @@ def _make_servers(
         "database": outbox.check,
         "broker": partial(broker.check, QUEUE),
         "talktome log": talktome.check,
-        "workers": partial(check_workers, heartbeats),
+        "workers": partial(check_seen, heartbeats, Role.WORKER),
+        "dispatcher": partial(check_seen, heartbeats, Role.DISPATCHER),
         "relay": partial(check_hold, hold),
     }
     limit = settings.max_body_bytes

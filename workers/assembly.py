@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from config.broker import MailBroker, make_broker, make_queue
 from config.relay import Maildir, Relay
@@ -15,11 +16,16 @@ from messaging.outbox.retention import Retention
 from workers.actor import declare_actor
 from workers.delivery import Delivery
 from workers.dispatcher import Dispatcher
+from workers.dispatcher_thread import DispatcherThread
 from workers.leases import Leases
 from workers.lifecycle import Lifecycle
+from workers.pulse import period_s
 from workers.transports.maildir import MaildirTransport
 from workers.transports.smtp import SmtpTransport
 from workers.transports.transport import Transport
+
+#: Beats for which a lease that ended is watched: whoever lives has renewed it by then.
+_WATCHED_BEATS: Final = 1.5
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class WorkerParts:
     broker: MailBroker
     due: DueMails
     dispatcher: Dispatcher
+    dispatcher_thread: DispatcherThread
 
 
 def assemble_worker(settings: Settings, database: Database, forks: list[Callable[[], int]]) -> WorkerParts:
@@ -40,16 +47,22 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
         forks: functions that Dramatiq's master runs beside its workers.
     """
     claims = Claims(database, settings.lease_s)
-    due = DueMails(database, settings.poison_limit)
+    watch_s = _WATCHED_BEATS * period_s(settings.lease_s)
+    due = DueMails(database, settings.poison_limit, lease_s=settings.lease_s, watch_s=watch_s)
     hold = RelayHold(database, settings.hold_probe_s)
     leases = Leases(claims)
     transport = make_transport(settings.relay)
     delivery = Delivery(claims, leases, hold, transport, settings.retry_schedule_s)
-    lifecycle = Lifecycle(delivery, leases, Heartbeats(database), transport, settings.lease_s, forks)
-    broker = make_broker(settings.broker_url, [lifecycle])
-    declare_actor(broker, delivery)
+    heartbeats = Heartbeats(database)
+    broker = make_broker(settings.broker_url, [])
     retention = Retention(database, settings.retention_s) if settings.retention_s else None
-    return WorkerParts(broker, due, Dispatcher(due, hold, make_queue(broker), retention))
+    dispatcher = Dispatcher(due, hold, make_queue(broker), retention, heartbeats)
+    dispatcher_thread = DispatcherThread(dispatcher, heartbeats)
+    broker.add_middleware(
+        Lifecycle(delivery, leases, heartbeats, transport, dispatcher_thread, settings.lease_s, forks)
+    )
+    declare_actor(broker, delivery)
+    return WorkerParts(broker, due, dispatcher, dispatcher_thread)
 
 
 def make_transport(relay: Relay) -> Transport:

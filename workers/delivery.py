@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from messaging.addresses import mask
@@ -21,12 +22,14 @@ from workers.transports.transport import Transport
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: How long a worker goes on trying to write down what became of a mail, and the wait between tries, in seconds.
-_WRITE_DOWN_FOR_S: Final = 60.0
+#: Wait between tries to write down what became of a mail, in seconds.
 _WRITE_DOWN_EVERY_S: Final = 0.5
 
-#: How long it does in a process that has to end, in seconds.
+#: How long a process that has cut its conversations goes on trying, in seconds; any other does as long as it takes.
 _WRITE_DOWN_ENDING_S: Final = 1.0
+
+#: What is told of a mail whose last answer this process could not wait for.
+_CUT_IN_DOUBT: Final = "cut by us at the end of this process, the relay may have it"
 
 #: What ends the relay's hold: it has spoken to a mail of ours, whatever it said.
 _RELAY_ANSWERED: Final = (Outcome.SENT, Outcome.REFUSED, Outcome.BUSY)
@@ -57,6 +60,7 @@ class Delivery:
         self._transport = transport
         self._retry_schedule_s = retry_schedule_s
         self._stopping = threading.Event()
+        self._cut = threading.Event()
 
     def deliver(self, mail_id: str) -> None:
         """Deliver a mail if it is still waiting for that; an id that comes twice finds nothing to claim."""
@@ -76,8 +80,14 @@ class Delivery:
             self._insist(self._hold.release, mail_id)
 
     def give_back(self) -> None:
-        """Cut what is under way: this process ends. Each mail goes back to the queue, charged nothing."""
+        """Cut what the relay cannot have yet: this process ends. Each mail goes back to the queue, charged nothing."""
         self._stopping.set()
+        self._transport.interrupt()
+
+    def break_off(self) -> None:
+        """Cut the rest: mails that the relay may have, and of which its answer is missing, go back, too."""
+        self._stopping.set()
+        self._cut.set()
         self._transport.abort()
 
     def _try(self, claim: Claim) -> Finish:
@@ -88,6 +98,12 @@ class Delivery:
             times = (started_at, error.connect_ms, error.transfer_ms)
             return self._after(claim, error, Attempt(mail.attempts, *times, _outcome(error), error.code, error.reply))
         except Exception as error:
+            if _lacks_means(error):
+                _LOG.warning("mail %s: this process lacks something", mail.id, exc_info=True)
+                trouble = BusyError(f"trouble of ours: {type(error).__name__}")
+                return self._after(
+                    claim, trouble, Attempt(mail.attempts, started_at, 0, 0, Outcome.OURS, None, trouble.reply)
+                )
             _LOG.exception("mail %s: a bug, the mail is failed", mail.id)
             reply = f"a bug of ours: {type(error).__name__}"
             return _final(claim, State.FAILED, Attempt(mail.attempts, started_at, 0, 0, Outcome.OURS, None, reply))
@@ -100,7 +116,11 @@ class Delivery:
         mail_id = claim.mail.id
         if self._stopping.is_set() and error.code is None:
             # We cut the conversation ourselves.
-            return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=None)
+            if not error.doubtful:
+                return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=None)
+            if self._cut.is_set():
+                attempt = replace(attempt, outcome=Outcome.OURS, reply=_CUT_IN_DOUBT)
+                return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=attempt)
         if isinstance(error, RelayError):
             self._insist(lambda: self._begin_hold(error), mail_id)
             return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=attempt)
@@ -123,24 +143,31 @@ class Delivery:
             _LOG.warning("mail %s: the lease had ended, the result is not counted", finish.claim.mail.id)
 
     def _insist(self, write: Callable[[], None], mail_id: str) -> None:
-        """Write until it is written: what the relay said must not be lost to a database that is away for a moment."""
+        """Write until it is written: a 250 that is lost to a database that is away becomes a duplicate."""
         began = time.monotonic()
-        give_up_at = began + _WRITE_DOWN_FOR_S
+        told = False
         while True:
             try:
                 write()
                 return
             except OutboxUnavailableError as error:
-                if self._stopping.is_set():
-                    give_up_at = min(give_up_at, began + _WRITE_DOWN_ENDING_S)
-                if time.monotonic() > give_up_at:
+                if self._cut.is_set() and time.monotonic() > began + _WRITE_DOWN_ENDING_S:
                     _LOG.error("mail %s: the result is not written down: %s", mail_id, error)
                     return
+                if not told:
+                    _LOG.warning("mail %s: the result waits for the database: %s", mail_id, error)
+                    told = True
                 time.sleep(_WRITE_DOWN_EVERY_S)
 
 
 def _final(claim: Claim, state: State, attempt: Attempt) -> Finish:
     return Finish(claim, state, None, charged=True, attempt=attempt)
+
+
+def _lacks_means(error: Exception) -> bool:
+    """Whether it is for want of files, memory or threads, which a later try may have: no fault of mail or program."""
+    no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    return no_thread or isinstance(error, OSError | MemoryError)
 
 
 def _outcome(error: DeliveryError) -> Outcome:

@@ -3,12 +3,15 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from typing import Final
 
 from config.mail_queue import MailQueue, QueueError
+from messaging.outbox.clock import clock_ms
 from messaging.outbox.due import DueMails
-from messaging.outbox.errors import OutboxError
+from messaging.outbox.errors import OutboxError, OutboxUnavailableError
+from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.retention import Retention
 
@@ -16,6 +19,9 @@ _LOG: Final = logging.getLogger(__name__)
 
 #: How often it looks, in seconds.
 PERIOD_S: Final = 1.0
+
+#: How often it says that it lives, in seconds; one that was not seen for 40 s counts as gone.
+_BEAT_EVERY_S: Final = 10.0
 
 #: Wait after a look that found more than it could take, in seconds: others want to write, too.
 _PAUSE_S: Final = 0.01
@@ -26,8 +32,9 @@ _CLOSE_S: Final = 1.0
 #: Most mails of one look; a full batch is followed by the next at once.
 BATCH: Final = 500
 
-#: A mail that the broker has confirmed is published again only while fewer ids than this lie in the broker's queue: a
-#: longer queue is taken as the reason why no worker has claimed it, and a backlog does not multiply itself.
+#: A mail that the broker has confirmed is published again only while fewer ids than this lie in the broker's queue, or
+#: so many fewer than there are mails that wait: else the long queue is taken as the reason why no worker has claimed
+#: it, and a backlog does not multiply itself.
 REPUBLISH_BELOW: Final = 1_000
 
 
@@ -39,13 +46,24 @@ class Dispatcher:
         hold: says whether the relay is held, and what may probe it.
         mail_queue: where ids go; nobody else's.
         retention: removes what has been finished for long enough; none keeps everything.
+        heartbeats: where it says that it lives.
     """
 
-    def __init__(self, due: DueMails, hold: RelayHold, mail_queue: MailQueue, retention: Retention | None) -> None:
+    def __init__(
+        self,
+        due: DueMails,
+        hold: RelayHold,
+        mail_queue: MailQueue,
+        retention: Retention | None,
+        heartbeats: Heartbeats,
+    ) -> None:
         self._due = due
         self._hold = hold
         self._queue = mail_queue
         self._retention = retention
+        self._heartbeats = heartbeats
+        self._started_at = clock_ms()
+        self._beat_at = float("-inf")
         self._settled: queue.SimpleQueue[tuple[Sequence[str], str | None]] = queue.SimpleQueue()
         #: What the last look ended in, as far as it was said.
         self._trouble: Exception | None = None
@@ -62,9 +80,11 @@ class Dispatcher:
                 stop.wait(_PAUSE_S if self._look() else PERIOD_S)
         finally:
             self._queue.close(_CLOSE_S)
+            self._end()
 
     def _look(self) -> bool:
         try:
+            self._beat()
             more = self.step()
             if not more and self._retention:
                 more = self._retention.prune() > 0
@@ -84,7 +104,7 @@ class Dispatcher:
             QueueError: if the broker did not take all of it; what was taken and not published is due again soon.
         """
         if self._hold.read():
-            self._tell(self._due.fail_poison())
+            self._tell(self._due.reclaim())
             probe = self._hold.take_probe()
             if probe:
                 self._publish([probe])
@@ -93,12 +113,17 @@ class Dispatcher:
         self._tell(due.poison)
         publish = due.publish
         if due.waiting:
-            if self._queue.depth() < REPUBLISH_BELOW:
+            if self._lacks_ids():
                 publish = publish + due.waiting
             else:
                 self._due.mark_published(due.waiting)
         self._publish(publish)
         return len(due) >= BATCH
+
+    def _lacks_ids(self) -> bool:
+        """Whether the broker has lost ids, as far as their number tells."""
+        depth = self._queue.depth()
+        return depth < REPUBLISH_BELOW or depth + REPUBLISH_BELOW <= self._due.count_queued()
 
     def _tell(self, poison: Sequence[str]) -> None:
         for mail_id in poison:
@@ -111,7 +136,12 @@ class Dispatcher:
         reason = None
         missing = len(ids)
         while missing:
-            settled, refused = self._settled.get()
+            try:
+                settled, refused = self._settled.get(timeout=_BEAT_EVERY_S)
+            except queue.Empty:
+                # A broker that is frozen keeps it waiting, and whoever sees no dispatcher would become another.
+                self._beat()
+                continue
             missing -= len(settled)
             if refused:
                 reason = refused
@@ -123,6 +153,18 @@ class Dispatcher:
             raise QueueError(reason)
         if ids:
             self._say(None)
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._beat_at >= _BEAT_EVERY_S:
+            self._heartbeats.beat(self._started_at, 0, Role.DISPATCHER)
+            self._beat_at = now
+
+    def _end(self) -> None:
+        try:
+            self._heartbeats.end(self._started_at, Role.DISPATCHER)
+        except OutboxUnavailableError as error:
+            _LOG.warning("this dispatcher's end is not written down: %s", error)
 
     def _say(self, error: Exception | None) -> None:
         if error is not None and self._trouble is None:

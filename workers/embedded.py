@@ -25,23 +25,17 @@ class EmbeddedWorker:
     def __init__(self, parts: WorkerParts, threads: int) -> None:
         self._parts = parts
         self._worker = Worker(parts.broker, worker_timeout=_IDLE_MS, worker_threads=threads)
-        self._stopped = threading.Event()
-        self._dispatching = threading.Thread(
-            target=parts.dispatcher.run, args=(self._stopped,), name="dispatcher", daemon=True
-        )
         self._ending = threading.Thread(target=self._worker.stop, args=(_STOP_MS,), name="worker-stop")
 
     def start(self) -> None:
         # A broker in memory begins empty: what was published to the one before it is published again.
         self._parts.due.forget_published()
         self._worker.start()
-        self._dispatching.start()
+        self._parts.dispatcher_thread.start()
 
     def stop(self) -> None:
         """Begin to stop; what is under way is finished or given back. Returns at once."""
-        self._stopped.set()
         self._ending.start()
 
     def join(self) -> None:
         self._ending.join()
-        self._dispatching.join()

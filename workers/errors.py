@@ -14,6 +14,8 @@ class DeliveryError(MessagingError):
         self.code = code
         #: Whether the connection ended and the relay does not have the mail: another connection may do.
         self.gone = False
+        #: Whether the relay may have the mail, since it was all said and only the answer is missing.
+        self.doubtful = False
         #: When the relay asked to be tried again, in seconds; none where it did not say.
         self.retry_after_s: float | None = None
         #: Milliseconds until the relay was ready for a mail, and from then on.

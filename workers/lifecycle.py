@@ -12,25 +12,28 @@ from messaging.outbox.clock import clock_ms
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.heartbeats import Heartbeats
 from workers.delivery import Delivery
+from workers.dispatcher_thread import DispatcherThread
 from workers.leases import Leases
 from workers.pulse import Pulse
 from workers.transports.transport import Transport
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: How long a stopping worker lets its conversations go on before it cuts them, in seconds: all of the stop may take
-#: 15 s, and what is cut has to be written down, to a database that may keep us waiting for 5 s.
+#: How long a stopping worker lets its conversations go on before it cuts them, in seconds; and those in which only the
+#: relay's last answer is missing, since to cut them may make a duplicate. All of the stop may take 15 s.
 GRACE_S: Final = 8.0
+LAST_ANSWER_S: Final = 12.0
 
 
 class Lifecycle(Middleware):
     """Keeps a worker's pulse while it runs, and gives its mails back when it has to end.
 
     Args:
-        delivery: told when the grace is over.
+        delivery: told when conversations have to end.
         leases: renewed at every beat.
         heartbeats: where this worker says that it lives.
         transport: tidied at every beat, closed at the end.
+        dispatcher_thread: started where no dispatcher is seen, ended with the worker.
         lease_s: how long a lease lasts.
         forks: functions that Dramatiq's master runs in processes of their own, beside its workers.
     """
@@ -41,18 +44,31 @@ class Lifecycle(Middleware):
         leases: Leases,
         heartbeats: Heartbeats,
         transport: Transport,
+        dispatcher_thread: DispatcherThread,
         lease_s: float,
         forks: list[Callable[[], int]],
     ) -> None:
         self._leases = leases
         self._heartbeats = heartbeats
         self._transport = transport
+        self._dispatcher_thread = dispatcher_thread
         self._forks = forks
         self._started_at = 0
         self._worker: Worker | None = None
-        self._pulse = Pulse([leases.renew, self._beat, transport.tidy, self._replace_dead_threads], lease_s)
-        self._grace = threading.Timer(GRACE_S, delivery.give_back)
-        self._grace.daemon = True
+        duties = [
+            leases.renew,
+            self._beat,
+            transport.tidy,
+            self._replace_dead_threads,
+            dispatcher_thread.start_if_missed,
+        ]
+        self._pulse = Pulse(duties, lease_s)
+        self._cuts = [
+            threading.Timer(GRACE_S, delivery.give_back),
+            threading.Timer(LAST_ANSWER_S, delivery.break_off),
+        ]
+        for cut in self._cuts:
+            cut.daemon = True
 
     @property
     def forks(self) -> list[Callable[[], int]]:
@@ -65,11 +81,15 @@ class Lifecycle(Middleware):
 
     def before_worker_shutdown(self, _broker: Broker, _worker: Any) -> None:
         self._worker = None
-        self._grace.start()
+        self._dispatcher_thread.stop()
+        for cut in self._cuts:
+            cut.start()
 
     def after_worker_shutdown(self, _broker: Broker, _worker: Any) -> None:
-        self._grace.cancel()
+        for cut in self._cuts:
+            cut.cancel()
         self._pulse.stop()
+        self._dispatcher_thread.join()
         self._transport.close()
         try:
             self._heartbeats.end(self._started_at)

@@ -80,6 +80,7 @@ def lost(stage: Stage, reason: str) -> DeliveryError:
         doubt = ", the relay may have it" if stage is Stage.END else ""
         error = BusyError(f"no answer to {stage}{doubt}: {reason}")
     error.gone = stage is not Stage.END
+    error.doubtful = stage is Stage.END
     return error
 
 

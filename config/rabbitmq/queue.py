@@ -3,6 +3,7 @@
 import copy
 import logging
 import threading
+import time
 from collections import deque
 from typing import Final
 
@@ -40,7 +41,8 @@ class RabbitQueue:
     def __init__(self, broker: RabbitBroker) -> None:
         self._hosts = [_patient(parameters) for parameters in broker.parameters]
         self._arguments = broker.queue_arguments(QUEUE)
-        self._waiting: deque[str] = deque()
+        #: Ids, with the time at which each was put in.
+        self._waiting: deque[tuple[float, str]] = deque()
         self._session: Session | None = None
         #: Why there is no connection.
         self._reason = "there is no connection to RabbitMQ yet"
@@ -55,7 +57,7 @@ class RabbitQueue:
         if len(self._waiting) >= MOST_WAITING:
             self._settled([mail_id], f"{MOST_WAITING} ids are waiting already")
             return
-        self._waiting.append(mail_id)
+        self._waiting.append((time.monotonic(), mail_id))
         session = self._session
         if session:
             session.wake()
@@ -110,7 +112,7 @@ class RabbitQueue:
             self._session = None
 
     def _refuse_waiting(self) -> None:
-        ids = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        ids = [self._waiting.popleft()[1] for _ in range(len(self._waiting))]
         if ids:
             self._settled(ids, self._reason)
 

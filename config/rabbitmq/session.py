@@ -1,6 +1,7 @@
 """One connection to RabbitMQ, from its beginning to its end: ids are published in a stream, confirms are counted."""
 
 import functools
+import time
 from collections import deque
 from concurrent.futures import Future
 from typing import Any, Final
@@ -23,6 +24,10 @@ from config.rabbitmq.unconfirmed import Unconfirmed
 #: Most ids that are on their way to a confirm, about 350 bytes each.
 MOST_UNCONFIRMED: Final = 2_000
 
+#: Longest wait of an id for its turn, in seconds: the outbox gives who publishes 5 s, then it is somebody else's, and a
+#: burst or a broker that reads nothing for a while must not have each id published twice.
+MOST_WAIT_S: Final = 4.0
+
 #: Least time from one write to the next, in seconds. What finds the connection idle is written at once; where many ids
 #: come, waking this thread for each of them and for its confirm would cost ten times what the publish does.
 _WRITE_EVERY_S: Final = 0.002
@@ -36,12 +41,17 @@ class Session:
     Args:
         parameters: where to connect to, and how.
         arguments: what the queue is declared with.
-        waiting: ids that are to be published; others put them in, and call `wake`.
+        waiting: ids that are to be published, and since when by the monotonic clock; others put them in, and call
+            `wake`.
         settled: told what became of each id that was taken out of `waiting`.
     """
 
     def __init__(
-        self, parameters: pika.connection.Parameters, arguments: dict[str, Any], waiting: deque[str], settled: Settled
+        self,
+        parameters: pika.connection.Parameters,
+        arguments: dict[str, Any],
+        waiting: deque[tuple[float, str]],
+        settled: Settled,
     ) -> None:
         self._parameters = parameters
         self._arguments = arguments
@@ -170,14 +180,20 @@ class Session:
         self._write()
 
     def _publish(self) -> None:
-        messages = []
+        messages, late = [], []
+        since = time.monotonic() - MOST_WAIT_S
         while self._waiting and len(self._unconfirmed) < MOST_UNCONFIRMED:
-            mail_id = self._waiting.popleft()
+            put_at, mail_id = self._waiting.popleft()
+            if put_at < since:
+                late.append(mail_id)
+                continue
             self._unconfirmed.add(mail_id)
             messages.append(frames.publish(self._channel.channel_number, encode(mail_id)))
-        # `basic_publish` makes three writes of each message, and each is a system call; there is no public way to join
-        # them. A test holds this one.
-        self._connection._output_marshaled_frames([b"".join(messages)])  # type: ignore[attr-defined] # noqa: SLF001
+        if messages:
+            # `basic_publish` makes three writes of each message, and each is a system call; there is no public way to
+            # join them. A test holds this one.
+            self._connection._output_marshaled_frames([b"".join(messages)])  # type: ignore[attr-defined] # noqa: SLF001
+        self._settle(late, f"their turn did not come within {MOST_WAIT_S:.0f} s")
 
     # What became of them comes in.
 
@@ -215,7 +231,7 @@ class Session:
         self._settle(self._unconfirmed.take_all(), reason)
 
     def _refuse_waiting(self, reason: str) -> None:
-        self._settle([self._waiting.popleft() for _ in range(len(self._waiting))], reason)
+        self._settle([self._waiting.popleft()[1] for _ in range(len(self._waiting))], reason)
 
     def _settle(self, ids: list[str], refused: str | None) -> None:
         if ids:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from config.errors import MessagingError
-from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats
+from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats, Role
 from messaging.outbox.relay_hold import RelayHold
 from messaging.replies import Answer
 from messaging.request import Request
@@ -105,13 +105,13 @@ def _state_of(check: Check) -> str:
     return _OK
 
 
-def check_workers(heartbeats: Heartbeats) -> None:
-    """Find out whether somebody sends.
+def check_seen(heartbeats: Heartbeats, role: Role) -> None:
+    """Find out whether somebody sends, or dispatches.
 
     Raises:
-        NotReadyError: if no worker has been seen.
+        NotReadyError: if nobody has been seen who does.
     """
-    if not heartbeats.alive():
+    if not heartbeats.alive(role):
         raise NotReadyError(f"none seen for {GONE_AFTER_MS // 1000} s")
 
 

@@ -65,12 +65,6 @@ _ATTEMPT = insert(attempts)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    mail_id: str
-    lease_ends_at: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Result:
     finish: Finish
     ended_at: int
@@ -92,11 +86,11 @@ class Claims:
         self._lease_ms = int(lease_s * 1000)
         self._clock = clock
         # One for both: who finishes a mail soon claims the next, while others are about to finish.
-        self._group = GroupCommit(database.recording, _write)
+        self._group = GroupCommit(database.recording, self._write)
 
     def claim(self, mail_id: str) -> Claim | None:
         """Claim a mail for sending; None if it does not wait for that, the relay is held, or another was first."""
-        return cast("Claim | None", self._group.submit(_Wish(mail_id, self._clock() + self._lease_ms)))
+        return cast("Claim | None", self._group.submit(mail_id))
 
     def finish(self, finish: Finish) -> bool:
         """Write down what became of a claim; False if the claim was no longer worth anything."""
@@ -104,30 +98,32 @@ class Claims:
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Begin the leases anew of claims that are being worked on."""
-        lease_ends_at = self._clock() + self._lease_ms
-        renewals = [{"of": claim.mail.id, "claim": claim.number, "lease_ends_at": lease_ends_at} for claim in claims]
+        renewals = [{"of": claim.mail.id, "claim": claim.number} for claim in claims]
         if renewals:
             with transaction(self._database.recording) as connection:
-                connection.execute(_RENEW, renewals)
+                ends_at = self._lease_ends_at()
+                connection.execute(_RENEW, [{**renewal, "lease_ends_at": ends_at} for renewal in renewals])
+
+    def _write(self, connection: Connection, batch: Sequence[str | _Result]) -> Sequence[Claim | bool | None]:
+        # Results first: what one thread gives back another may claim.
+        written = iter(_finish(connection, [item for item in batch if isinstance(item, _Result)]))
+        claimed = iter(_claim(connection, [item for item in batch if isinstance(item, str)], self._lease_ends_at()))
+        return [next(written) if isinstance(item, _Result) else next(claimed) for item in batch]
+
+    def _lease_ends_at(self) -> int:
+        """The end of a lease that begins now: asked for when the database is ours, which may take seconds."""
+        return self._clock() + self._lease_ms
 
 
-def _write(connection: Connection, batch: Sequence[_Wish | _Result]) -> Sequence[Claim | bool | None]:
-    # Results first: what one thread gives back another may claim.
-    written = iter(_finish(connection, [item for item in batch if isinstance(item, _Result)]))
-    claimed = iter(_claim(connection, [item for item in batch if isinstance(item, _Wish)]))
-    return [next(written) if isinstance(item, _Result) else next(claimed) for item in batch]
-
-
-def _claim(connection: Connection, wishes: Sequence[_Wish]) -> Sequence[Claim | None]:
-    if not wishes:
+def _claim(connection: Connection, mail_ids: Sequence[str], ends_at: int) -> Sequence[Claim | None]:
+    if not mail_ids:
         return ()
-    ids = json.dumps([wish.mail_id for wish in wishes])
-    ends_at = max(wish.lease_ends_at for wish in wishes)
+    ids = json.dumps(mail_ids)
     claims: dict[str, Claim] = {}
     for number, probe_id, mail_id, *fields in connection.execute(_CLAIM, {"ids": ids, "lease_ends_at": ends_at}):
         claims[mail_id] = Claim(Mail(mail_id, State.SENDING, ends_at, *fields), number, probe_id == mail_id)
     # The same id twice in a batch is one claim, for the first who asked.
-    return [claims.pop(wish.mail_id, None) for wish in wishes]
+    return [claims.pop(mail_id, None) for mail_id in mail_ids]
 
 
 def _finish(connection: Connection, results: Sequence[_Result]) -> Sequence[bool]:

@@ -1,39 +1,47 @@
-"""The workers that were seen: each says every few seconds that it lives and how much it has in hand."""
+"""The workers and dispatchers that were seen: each says every few seconds that it lives."""
 
 import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.schema import workers
 
-#: A worker that was not seen for this long is taken for gone, in milliseconds.
+#: Who was not seen for this long is taken for gone, in milliseconds.
 GONE_AFTER_MS: Final = 40_000
 
-#: Rows of workers that were gone this long ago are removed, in milliseconds.
+#: Rows of those that were gone this long ago are removed, in milliseconds.
 _FORGET_AFTER_MS: Final = 3_600_000
+
+
+class Role(StrEnum):
+    """What a process does; one process may do both."""
+
+    WORKER = "worker"
+    DISPATCHER = "dispatcher"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """One worker process; times are milliseconds since 1970, UTC."""
+    """One worker process, or one dispatcher; times are milliseconds since 1970, UTC."""
 
     name: str
     host: str
     pid: int
     started_at: int
     seen_at: int
-    #: Mails that it was working on.
+    #: Mails that it was working on; a dispatcher has none.
     in_flight: int
 
 
 class Heartbeats:
-    """The table of workers.
+    """The table of workers and dispatchers.
 
     Every method raises `OutboxUnavailableError` where the database is away.
 
@@ -46,28 +54,37 @@ class Heartbeats:
         self._database = database
         self._clock = clock
 
-    def beat(self, started_at: int, in_flight: int) -> None:
-        """Say that this process lives."""
+    def beat(self, started_at: int, in_flight: int, role: Role = Role.WORKER) -> None:
+        """Say that this process lives, and does what it is for."""
         now, host, pid = self._clock(), socket.gethostname(), os.getpid()
         seen = {"seen_at": now, "in_flight": in_flight}
         name = f"{host}:{pid}:{started_at}"
         with transaction(self._database.recording) as connection:
-            if not connection.execute(update(workers).where(workers.c.name == name).values(seen)).rowcount:
-                connection.execute(
-                    insert(workers), {"name": name, "host": host, "pid": pid, "started_at": started_at, **seen}
-                )
+            if not connection.execute(update(workers).where(_is(name, role)).values(seen)).rowcount:
+                who = {"name": name, "role": role.value, "host": host, "pid": pid, "started_at": started_at}
+                connection.execute(insert(workers), {**who, **seen})
                 connection.execute(delete(workers).where(workers.c.seen_at < now - _FORGET_AFTER_MS))
 
-    def end(self, started_at: int) -> None:
-        """Say that this process ends."""
+    def end(self, started_at: int, role: Role = Role.WORKER) -> None:
+        """Say that this process ends, or what it did."""
         name = f"{socket.gethostname()}:{os.getpid()}:{started_at}"
         with transaction(self._database.recording) as connection:
-            connection.execute(delete(workers).where(workers.c.name == name))
+            connection.execute(delete(workers).where(_is(name, role)))
 
-    def alive(self) -> list[WorkerSeen]:
-        """The workers that were seen within `GONE_AFTER_MS`."""
+    def alive(self, role: Role = Role.WORKER) -> list[WorkerSeen]:
+        """Those that were seen within `GONE_AFTER_MS`; not those that a clock which was ahead saw in time to come."""
         columns = [workers.c[name] for name in WorkerSeen.__dataclass_fields__]
-        since = self._clock() - GONE_AFTER_MS
+        now = self._clock()
         with transaction(self._database.reading) as connection:
-            rows = connection.execute(select(*columns).where(workers.c.seen_at >= since).order_by(workers.c.name))
+            rows = connection.execute(
+                select(*columns)
+                .where(
+                    workers.c.seen_at.between(now - GONE_AFTER_MS, now + GONE_AFTER_MS), workers.c.role == role.value
+                )
+                .order_by(workers.c.name)
+            )
             return [WorkerSeen(**row) for row in rows.mappings()]
+
+
+def _is(name: str, role: Role) -> ColumnElement[bool]:
+    return and_(workers.c.name == name, workers.c.role == role.value)

@@ -50,7 +50,7 @@ class Outcome(StrEnum):
     BUSY = "busy"
     #: The relay is away or refuses us, not this mail.
     RELAY = "relay"
-    #: A bug of ours.
+    #: A bug of ours, a lack of files, memory or threads, or the end of our process.
     OURS = "ours"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import case, delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
@@ -58,21 +58,18 @@ class RelayHold:
         """Choose the mail that may be tried now, the longest due; None if it is not time, or no mail waits."""
         now = self._clock()
         with transaction(self._database.recording) as connection:
-            if not connection.execute(select(hold.c.id).where(hold.c.probe_at <= now)).one_or_none():
+            # Further ahead than it ever is, and it was the clock that was.
+            is_time = or_(hold.c.probe_at <= now, hold.c.probe_at > now + self._probe_every_ms)
+            if not connection.execute(select(hold.c.id).where(is_time)).one_or_none():
                 return None
-            # One that fell due while held is `queued` with a time to come, if its id was published just before. One
-            # that is `sending` and due has a dead worker: passed over, and the only one, it would wait for ever.
-            waits = or_(mails.c.state == State.QUEUED, mails.c.due_at <= now)
+            # One that fell due while held is `queued` with a time to come, if its id was published just before. What
+            # is `sending` is taken from its worker first, if that is dead (`DueMails.reclaim`).
+            waits = and_(mails.c.state != State.SENDING, or_(mails.c.state == State.QUEUED, mails.c.due_at <= now))
             probe_id: str | None = connection.execute(
                 select(mails.c.id).where(mails.c.due_at.is_not(None), waits).order_by(mails.c.due_at).limit(1)
             ).scalar_one_or_none()
             if probe_id is not None:
-                died = case((mails.c.state == State.SENDING, 1), else_=0)
-                connection.execute(
-                    update(mails)
-                    .where(mails.c.id == probe_id)
-                    .values(state=State.QUEUED, due_at=now, deaths=mails.c.deaths + died)
-                )
+                connection.execute(update(mails).where(mails.c.id == probe_id).values(state=State.QUEUED, due_at=now))
                 connection.execute(update(hold).values(probe_id=probe_id, probe_at=now + self._probe_every_ms))
         return probe_id
 

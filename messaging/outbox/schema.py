@@ -39,7 +39,14 @@ mails = Table(
     Column("subject", Text, nullable=False),
     Column("text", Text, nullable=False),
     # Only what is unfinished is in it, so that it stays as small as the backlog.
-    Index("mails_due", "due_at", sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
+    # The state is there for who looks for ended leases among all that is due.
+    Index(
+        "mails_due",
+        "due_at",
+        "state",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
     Index(
         "mails_died",
         "deaths",
@@ -93,6 +100,8 @@ workers = Table(
     metadata,
     #: Host and process, so that a process that starts anew is another worker.
     Column("name", Text, primary_key=True),
+    #: Whether it sends mails or dispatches them; a process may do both.
+    Column("role", Text, primary_key=True),
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("started_at", BigInteger, nullable=False),

@@ -24,7 +24,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             subject TEXT NOT NULL,
             text TEXT NOT NULL
         )""",
-        "CREATE INDEX mails_due ON mails (due_at) WHERE due_at IS NOT NULL",
+        "CREATE INDEX mails_due ON mails (due_at, state) WHERE due_at IS NOT NULL",
         "CREATE INDEX mails_died ON mails (deaths) WHERE deaths > 0 AND due_at IS NOT NULL",
         """CREATE TABLE attempts (
             id INTEGER NOT NULL PRIMARY KEY,
@@ -51,12 +51,14 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             probe_id TEXT
         )""",
         """CREATE TABLE workers (
-            name TEXT NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            role TEXT NOT NULL,
             host TEXT NOT NULL,
             pid INTEGER NOT NULL,
             started_at BIGINT NOT NULL,
             seen_at BIGINT NOT NULL,
-            in_flight INTEGER NOT NULL
+            in_flight INTEGER NOT NULL,
+            PRIMARY KEY (name, role)
         )""",
     ),
 )

@@ -20,6 +20,7 @@ from messaging import publisher as publisher_module
 from messaging.outbox import outbox as outbox_module
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
+from messaging.outbox.heartbeats import Heartbeats
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
 from messaging.publisher import BrokerPublisher
@@ -61,7 +62,7 @@ def publishing(database: Database, queue: MailQueue) -> Iterator[BrokerPublisher
 @contextmanager
 def dispatching(database: Database, queue: MailQueue) -> Iterator[None]:
     stop = threading.Event()
-    dispatcher = Dispatcher(DueMails(database, 5), RelayHold(database, 60.0), queue, None)
+    dispatcher = Dispatcher(DueMails(database, 5), RelayHold(database, 60.0), queue, None, Heartbeats(database))
     thread = threading.Thread(target=dispatcher.run, args=(stop,))
     thread.start()
     try:

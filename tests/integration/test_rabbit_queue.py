@@ -438,6 +438,28 @@ def test_a_frozen_broker_holds_nobody_up_and_what_it_took_is_confirmed_when_it_g
     assert publishing.confirmed == ["before", *ids]
 
 
+def test_what_waits_while_it_is_frozen_becomes_another_s_after_a_while(
+    rabbitmq: RabbitMQ, broker_url: str, publish_to: PublishTo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "MOST_WAIT_S", 0.3)
+    monkeypatch.setattr(session_module, "MOST_UNCONFIRMED", 5)
+    publishing = publish_to(broker_url)
+    publishing.put("before")
+    publishing.settled(1)
+    rabbitmq.freeze()
+    under_way, waiting = numbered(5), numbered(20, first=5)
+    publishing.put(*under_way)
+    until(lambda: not publishing.queue._waiting)
+    publishing.put(*waiting)
+    time.sleep(0.4)
+    rabbitmq.thaw()
+    publishing.settled(26)
+    assert publishing.confirmed == ["before", *under_way]
+    assert publishing.refused == waiting
+    publishing.put_until_confirmed("after")
+    assert taken_from(broker_url) == ["before", *under_way, "after"]
+
+
 def test_a_broker_that_stays_frozen_is_given_up(rabbitmq: RabbitMQ, broker_url: str, publish_to: PublishTo) -> None:
     # pika looks at a connection's age every heartbeat and 5 s.
     publishing = publish_to(f"{broker_url}?heartbeat=1&stack_timeout=1")

@@ -22,6 +22,7 @@ from messaging.outbox import due as due_module
 from messaging.outbox import outbox as outbox_module
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
+from messaging.outbox.heartbeats import Heartbeats
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
 from stack.rabbitmq import RabbitMQ
@@ -258,7 +259,7 @@ def test_a_backlog_does_not_multiply_itself(
         return taken
 
     monkeypatch.setattr(due, "take", counted(due.take))
-    dispatcher = Dispatcher(due, RelayHold(database, 60.0), make_queue(broker), None)
+    dispatcher = Dispatcher(due, RelayHold(database, 60.0), make_queue(broker), None, Heartbeats(database))
     dispatching = threading.Thread(target=dispatcher.run, args=(stop,))
     try:
         outbox = Outbox(database)

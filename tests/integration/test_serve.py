@@ -292,14 +292,22 @@ def test_readiness_asks_after_every_part(begin: Serve) -> None:
     until(lambda: serving.get("/readyz", serving.internal) == (200, "ready"))
     with Connection(serving.internal) as connection:
         connection.get("/readyz", f"Accept: {JSON['Accept']}")
-        assert connection.answer().json["parts"].keys() == {"database", "broker", "talktome log", "workers", "relay"}
+        assert connection.answer().json["parts"].keys() == {
+            "database",
+            "broker",
+            "talktome log",
+            "workers",
+            "dispatcher",
+            "relay",
+        }
 
-    def asked_when_the_last_sign_of_life_is_old() -> tuple[int, str]:
+    def asked_when_the_last_sign_of_life_is_old(role: str) -> tuple[int, str]:
         with connected(serving.folder / "var" / "messaging.db") as database:
-            database.execute("UPDATE workers SET seen_at = seen_at - 41000")
+            database.execute("UPDATE workers SET seen_at = seen_at - 41000 WHERE role = ?", (role,))
         return serving.get("/readyz", serving.internal)
 
-    until(lambda: asked_when_the_last_sign_of_life_is_old() == (503, "down: workers (none seen for 40 s)"))
+    until(lambda: asked_when_the_last_sign_of_life_is_old("worker") == (503, "down: workers (none seen for 40 s)"))
+    until(lambda: "dispatcher (none seen for 40 s)" in asked_when_the_last_sign_of_life_is_old("dispatcher")[1])
 
 
 def test_an_address_that_is_taken_is_told_in_one_line(begin: Serve) -> None:

@@ -8,7 +8,7 @@ import pytest
 from messaging.outbox import database as database_module
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxUnavailableError
-from messaging.outbox.heartbeats import Heartbeats, WorkerSeen
+from messaging.outbox.heartbeats import Heartbeats, Role, WorkerSeen
 from messaging.outbox.relay_hold import Hold, RelayHold
 from messaging.outlook import Outlook
 from tests.fixtures.clock import NOON_MS, Clock
@@ -40,9 +40,9 @@ class CountingHeartbeats(Heartbeats):
 
     asked = 0
 
-    def alive(self) -> list[WorkerSeen]:
+    def alive(self, role: Role = Role.WORKER) -> list[WorkerSeen]:
         self.asked += 1
-        return super().alive()
+        return super().alive(role)
 
 
 @pytest.fixture

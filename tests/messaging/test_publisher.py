@@ -13,13 +13,14 @@ from config.broker import make_broker, make_queue
 from config.broker_url import BrokerUrl
 from config.memory_broker import MemoryBroker
 from config.message import QUEUE
+from config.rabbitmq.session import MOST_WAIT_S
 from messaging import publisher as module
 from messaging.outbox import database as database_module
 from messaging.outbox.database import Database
 from messaging.outbox.due import PUBLISHED_FOR_MS, DueMails
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
-from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.relay_hold import Hold, RelayHold
 from messaging.publisher import BrokerPublisher
 from tests.fixtures.brokers import RememberingQueue
 from tests.fixtures.clock import NOON_MS, Clock
@@ -324,6 +325,33 @@ def test_its_end_does_not_wait_for_a_broker_that_does_not_answer(
     began = time.monotonic()
     publisher.stop(0.05)
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.usefixtures("free")
+def test_what_waited_until_it_was_a_dispatcher_s_is_not_published(
+    publisher: BrokerPublisher, queue: RememberingQueue, hold: RelayHold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+    read = hold.read
+
+    def slow_read() -> Hold | None:
+        asked.set()
+        answer.wait(10)
+        return read()
+
+    monkeypatch.setattr(module, "_SURE_WITHIN_S", 0.05)
+    monkeypatch.setattr(hold, "read", slow_read)
+    monkeypatch.setattr(publisher, "_free", False)
+    publisher.publish("late")
+    assert asked.wait(10)
+    time.sleep(0.06)
+    publisher.publish("in time")
+    answer.set()
+    until(lambda: queue.ids == ["in time"])
+
+
+def test_no_id_is_on_its_way_for_so_long_that_a_dispatcher_publishes_it_too() -> None:
+    assert module._SURE_WITHIN_S + MOST_WAIT_S < PUBLISH_WITHIN_MS / 1000
 
 
 # While the relay is held.

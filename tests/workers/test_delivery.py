@@ -1,5 +1,6 @@
 """One mail is delivered: each answer of the relay ends in the state, the charge and the time that it should."""
 
+import errno
 import logging
 import threading
 import time
@@ -22,7 +23,7 @@ from workers import delivery as module
 from workers.delivery import Delivery
 from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
 from workers.leases import Leases
-from workers.policy import JITTER
+from workers.policy import JITTER, Stage, lost
 
 SCHEDULE_S = (60.0, 300.0, 900.0)
 
@@ -202,6 +203,42 @@ def test_a_bug_fails_its_mail_and_no_other(
     assert "the inside" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "lack",
+    [OSError(errno.EMFILE, "Too many open files"), MemoryError(), RuntimeError("can't start new thread")],
+)
+def test_what_this_process_lacks_fails_no_mail(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture, lack: Exception
+) -> None:
+    worker = make_worker(lack)
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts) == (State.RETRYING, 1)
+    assert_waits(mail, 60)
+    (attempt,) = outbox.attempts(mail.id)
+    assert (attempt.outcome, attempt.code) == (Outcome.OURS, None)
+    assert attempt.reply == f"trouble of ours: {type(lack).__name__}"
+    assert type(lack).__name__ in caplog.text
+    assert worker.deliver_again(mail).state == State.SENT
+
+
+def test_a_lack_met_by_the_probe_says_nothing_about_the_relay(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(RelayError("Connection refused"), MemoryError())
+    mail = worker.deliver(accept(outbox))
+    assert worker.probe(mail).state is State.RETRYING
+    assert worker.hold.read() is not None
+
+
+def test_a_thread_that_cannot_be_started_is_known_by_the_words_of_the_interpreter() -> None:
+    before = threading.stack_size(2**45)  # more than there are addresses for
+    try:
+        with pytest.raises(RuntimeError) as raised:
+            threading.Thread(target=print).start()
+    finally:
+        threading.stack_size(before)
+    assert module._lacks_means(raised.value)
+    assert not module._lacks_means(RuntimeError("dictionary changed size during iteration"))
+
+
 def test_a_mail_that_cannot_be_composed_is_failed(make_worker: MakeWorker, outbox: Outbox) -> None:
     worker = make_worker()
     mail = outbox.accept(sender="messaging@localhost", recipient="no address", subject="A subject", text="")
@@ -298,6 +335,17 @@ def test_what_the_relay_says_at_the_last_moment_counts(
     assert (mail.state, mail.attempts) == (state, 0 if state is State.QUEUED else 1)
 
 
+def test_a_relay_that_hangs_up_after_the_dot_while_we_wait_for_it_is_tried_again_on_schedule(
+    make_worker: MakeWorker, outbox: Outbox
+) -> None:
+    worker = make_worker(lost(Stage.END, "Connection unexpectedly closed"))
+    worker.delivery.give_back()
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts) == (State.RETRYING, 1)
+    (attempt,) = outbox.attempts(mail.id)
+    assert attempt.outcome is Outcome.BUSY
+
+
 def test_a_250_is_not_lost_to_a_database_that_is_away_for_a_moment(
     make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,7 +362,7 @@ def test_not_even_to_one_that_is_away_while_the_worker_ends(
 ) -> None:
     monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.05)
     worker = make_worker()
-    worker.delivery.give_back()
+    worker.delivery.break_off()
     worker.claims.writing.away_for = 3
     began = time.monotonic()
     assert worker.deliver(accept(outbox)).state == State.SENT
@@ -322,12 +370,38 @@ def test_not_even_to_one_that_is_away_while_the_worker_ends(
     assert time.monotonic() - began >= 3 * 0.05  # it does not try again as fast as it can
 
 
-def test_a_result_that_cannot_be_written_down_is_told_and_the_worker_goes_on(
+def test_nor_to_one_that_is_away_for_an_hour(
+    make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, passed = make_worker(), 0.0
+
+    class Hours:
+        """The time as the delivery sees it: each wait is as long as it says, and over at once."""
+
+        @staticmethod
+        def monotonic() -> float:
+            return passed
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            nonlocal passed
+            passed += seconds
+
+    monkeypatch.setattr(module, "time", Hours)
+    worker.claims.writing.away_for = 7200
+    mail = worker.deliver(accept(outbox))
+    assert passed == 3600
+    assert mail.state == State.SENT
+    assert caplog.text.count(f"mail {mail.id}: the result waits for the database") == 1
+
+
+def test_a_result_that_cannot_be_written_down_at_the_end_is_told_and_the_worker_ends(
     make_worker: MakeWorker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "_WRITE_DOWN_EVERY_S", 0.001)
-    monkeypatch.setattr(module, "_WRITE_DOWN_FOR_S", 0.02)
+    monkeypatch.setattr(module, "_WRITE_DOWN_ENDING_S", 0.02)
     worker = make_worker()
+    worker.delivery.break_off()
     worker.claims.writing.away_for = 10**9
     mail = worker.deliver(accept(outbox))
     assert mail.state == State.SENDING

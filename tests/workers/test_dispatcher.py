@@ -12,6 +12,7 @@ from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database
 from messaging.outbox.due import PUBLISHED_FOR_MS, Due, DueMails
 from messaging.outbox.errors import OutboxUnavailableError
+from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats, Role
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
 from messaging.outbox.records import Attempt, Finish, Outcome
 from messaging.outbox.relay_hold import RelayHold
@@ -47,8 +48,13 @@ def hold(database: Database, clock: Clock) -> RelayHold:
 
 
 @pytest.fixture
-def dispatcher(due_mails: DueMails, hold: RelayHold, queue: RememberingQueue) -> Dispatcher:
-    dispatcher = Dispatcher(due_mails, hold, queue, None)
+def heartbeats(database: Database) -> Heartbeats:
+    return Heartbeats(database)
+
+
+@pytest.fixture
+def dispatcher(due_mails: DueMails, hold: RelayHold, queue: RememberingQueue, heartbeats: Heartbeats) -> Dispatcher:
+    dispatcher = Dispatcher(due_mails, hold, queue, None, heartbeats)
     dispatcher.open()
     return dispatcher
 
@@ -140,6 +146,33 @@ def test_a_backlog_does_not_multiply_itself(
     assert sorted(queue.ids) == sorted([*due, fresh] * 2)
 
 
+def test_a_backlog_that_a_broker_lost_is_published_again_without_a_pause(
+    dispatcher: Dispatcher,
+    queue: RememberingQueue,
+    outbox: Outbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 10)
+    monkeypatch.setattr(module, "REPUBLISH_BELOW", 20)
+    ids = sorted(accept(outbox).id for _ in range(100))
+    clock.pass_s(WITHIN_S)
+    while dispatcher.step():
+        pass
+    assert sorted(queue.ids) == ids
+    queue.ids.clear()  # its data was wiped
+    clock.pass_s(LATER_S)
+    while dispatcher.step():
+        pass
+    # What is lacking then may as well be in the hands of workers.
+    assert 80 < len(set(queue.ids)) == len(queue.ids)
+    for _ in range(10):
+        clock.pass_s(LATER_S)
+        while dispatcher.step():
+            pass
+    assert len(queue.ids) <= 100 + 20
+
+
 def test_what_the_broker_does_not_take_is_due_again_soon(
     dispatcher: Dispatcher, queue: RememberingQueue, due: list[str], clock: Clock
 ) -> None:
@@ -174,11 +207,13 @@ def test_a_broker_that_cannot_say_how_much_it_has_loses_nothing(
     assert sorted(queue.ids) == sorted(due * 2)
 
 
-def test_several_dispatchers_publish_each_mail_once(due_mails: DueMails, hold: RelayHold, due: list[str]) -> None:
+def test_several_dispatchers_publish_each_mail_once(
+    due_mails: DueMails, hold: RelayHold, heartbeats: Heartbeats, due: list[str]
+) -> None:
     queues = [RememberingQueue() for _ in range(6)]
 
     def step(queue: RememberingQueue) -> None:
-        dispatcher = Dispatcher(due_mails, hold, queue, None)
+        dispatcher = Dispatcher(due_mails, hold, queue, None, heartbeats)
         dispatcher.open()
         dispatcher.step()
 
@@ -295,6 +330,39 @@ def test_ids_of_a_confirm_that_could_not_be_noted_are_published_again_and_not_lo
     assert published_by(dispatcher, queue) == 5
 
 
+def test_it_is_seen_while_it_runs_and_gone_when_it_ended(
+    dispatcher: Dispatcher, heartbeats: Heartbeats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PERIOD_S", 0.001)
+    monkeypatch.setattr(module, "_BEAT_EVERY_S", 0.01)
+    with running(dispatcher):
+        until(lambda: heartbeats.alive(Role.DISPATCHER))
+        (seen,) = heartbeats.alive(Role.DISPATCHER)
+        until(lambda: heartbeats.alive(Role.DISPATCHER)[0].seen_at > seen.seen_at)
+    assert heartbeats.alive(Role.DISPATCHER) == []
+    assert heartbeats.alive() == []
+
+
+def test_it_is_seen_while_a_broker_keeps_it_waiting(
+    dispatcher: Dispatcher,
+    heartbeats: Heartbeats,
+    queue: RememberingQueue,
+    due: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_BEAT_EVERY_S", 0.01)
+    queue.hold_up()
+    with running(dispatcher):
+        assert queue.arrived.acquire(timeout=10)
+        (seen,) = heartbeats.alive(Role.DISPATCHER)
+        until(lambda: heartbeats.alive(Role.DISPATCHER)[0].seen_at > seen.seen_at)
+        queue.go_on()
+
+
+def test_it_says_often_enough_that_it_lives() -> None:
+    assert module._BEAT_EVERY_S * 3 * 1000 < GONE_AFTER_MS
+
+
 # While the relay is held.
 
 
@@ -352,6 +420,25 @@ def test_a_probe_that_kills_its_workers_fails_and_another_mail_is_tried(
     assert hold.read() is not None
 
 
+def test_what_a_dead_worker_had_in_hand_does_not_count_as_being_sent_for_as_long_as_the_hold_lasts(
+    dispatcher: Dispatcher,
+    queue: RememberingQueue,
+    outbox: Outbox,
+    database: Database,
+    hold: RelayHold,
+    clock: Clock,
+) -> None:
+    mail = accept(outbox)
+    assert Claims(database, 1.0, clock).claim(mail.id)
+    hold.begin("Connection refused")
+    clock.pass_s(1)
+    dispatcher.step()
+    after = outbox.read(mail.id)
+    assert after is not None
+    assert after.state is State.QUEUED
+    assert queue.ids == []
+
+
 # What is finished, and what never will be.
 
 
@@ -381,6 +468,7 @@ def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
     due_mails: DueMails,
     hold: RelayHold,
     queue: RememberingQueue,
+    heartbeats: Heartbeats,
     outbox: Outbox,
     database: Database,
     clock: Clock,
@@ -394,7 +482,7 @@ def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
         assert claim is not None
         attempt = Attempt(1, clock(), 0, 0, Outcome.SENT, 250, "Ok")
         assert claims.finish(Finish(claim, State.SENT, None, charged=True, attempt=attempt))
-    dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, 1000.0, clock))
+    dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, 1000.0, clock), heartbeats)
     with running(dispatcher):
         clock.pass_s(1001)
         young = accept(outbox)

@@ -16,19 +16,22 @@ from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxUnavailableError
-from messaging.outbox.heartbeats import Heartbeats
+from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.outbox import Outbox
-from messaging.outbox.records import Mail
+from messaging.outbox.records import Mail, Outcome
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
-from tests.fixtures.brokers import message_for
+from tests.fixtures.brokers import RememberingQueue, message_for
 from tests.fixtures.flaky import FlakyClaims
 from tests.fixtures.storage import accept
 from tests.fixtures.transports import ScriptedTransport
 from tests.fixtures.waiting import until
+from workers import dispatcher_thread, embedded
 from workers import lifecycle as module
 from workers.actor import declare_actor
 from workers.delivery import Delivery
+from workers.dispatcher import Dispatcher
+from workers.dispatcher_thread import DispatcherThread
 from workers.errors import BusyError
 from workers.leases import Leases
 from workers.lifecycle import Lifecycle
@@ -48,8 +51,12 @@ class Running:
         self.heartbeats = Heartbeats(database)
         self.transport = ScriptedTransport()
         self.leases = Leases(self.claims)
-        delivery = Delivery(self.claims, self.leases, RelayHold(database, 60.0), self.transport, (60.0,))
-        self.lifecycle = Lifecycle(delivery, self.leases, self.heartbeats, self.transport, lease_s, list(forks))
+        hold = RelayHold(database, 60.0)
+        delivery = Delivery(self.claims, self.leases, hold, self.transport, (60.0,))
+        self.queue = RememberingQueue()
+        dispatcher = Dispatcher(self.due, hold, self.queue, None, self.heartbeats)
+        thread = DispatcherThread(dispatcher, self.heartbeats)
+        self.lifecycle = Lifecycle(delivery, self.leases, self.heartbeats, self.transport, thread, lease_s, list(forks))
         broker = make_broker(BrokerUrl(), [self.lifecycle])
         assert isinstance(broker, MemoryBroker)
         declare_actor(broker, delivery)
@@ -178,6 +185,39 @@ def test_a_conversation_that_does_not_is_cut_and_its_mail_given_back(
     assert (sorted(due.publish), len(due)) == (sorted(mail.id for mail in mails), 4)
 
 
+def test_a_last_answer_that_comes_late_is_waited_for(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRACE_S", 0.1)
+    running = Running(database)
+    running.transport.hold_up()
+    running.transport.past_the_dot = True
+    running.worker.start()
+    mail = accept(running.outbox)
+    running.enqueue(mail)
+    assert running.transport.arrived.acquire(timeout=10)
+    threading.Timer(0.5, running.transport.go_on).start()
+    running.stop()
+    assert running.state(mail) == (State.SENT, 1)
+
+
+def test_a_last_answer_that_does_not_come_is_given_up_and_the_status_says_so(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GRACE_S", 0.1)
+    monkeypatch.setattr(module, "LAST_ANSWER_S", 0.3)
+    running = Running(database)
+    running.transport.hold_up()
+    running.transport.past_the_dot = True
+    running.worker.start()
+    mail = accept(running.outbox)
+    running.enqueue(mail)
+    assert running.transport.arrived.acquire(timeout=10)
+    assert 0.3 <= running.stop() < 5
+    assert running.state(mail) == (State.QUEUED, 0)
+    (attempt,) = running.outbox.attempts(mail.id)
+    assert (attempt.outcome, attempt.code) == (Outcome.OURS, None)
+    assert attempt.reply == "cut by us at the end of this process, the relay may have it"
+
+
 def test_what_a_stopping_worker_has_not_begun_stays_queued(running: Running) -> None:
     running.transport.hold_up()
     mails = [accept(running.outbox) for _ in range(12)]
@@ -193,7 +233,8 @@ def test_what_a_stopping_worker_has_not_begun_stays_queued(running: Running) -> 
 
 
 def test_the_grace_fits_into_the_time_that_the_end_may_take() -> None:
-    assert module.GRACE_S < 13
+    assert module.GRACE_S < module.LAST_ANSWER_S < 13
+    assert module.LAST_ANSWER_S * 1000 < embedded._STOP_MS
 
 
 def test_its_forks_run_beside_the_workers(database: Database) -> None:
@@ -245,6 +286,18 @@ def test_idle_connections_are_tidied_at_every_beat(database: Database) -> None:
     assert running.transport.tidied == tidied
 
 
+def test_a_worker_that_sees_no_dispatcher_becomes_one_until_it_ends(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_thread, "GONE_AFTER_MS", 100)
+    running = Running(database, lease_s=0.1)
+    running.worker.start()
+    until(lambda: running.heartbeats.alive(Role.DISPATCHER))
+    running.stop()
+    assert running.heartbeats.alive(Role.DISPATCHER) == []
+    assert "dispatcher" not in {thread.name for thread in threading.enumerate()}
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_threads_that_die_are_replaced_and_mails_go_on(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -286,7 +339,7 @@ def test_a_mail_that_was_under_way_when_its_thread_broke_off_is_tried_again(data
     # Nobody renews its lease any more.
     until(lambda: running.due.take(10).publish == [mail.id])
     running.enqueue(mail)
-    until(lambda: running.state(mail) == (State.SENT, 2))
+    until(lambda: running.state(mail) == (State.SENT, 1))  # a death is charged to no mail
     running.worker.stop()
 
 

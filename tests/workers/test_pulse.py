@@ -67,6 +67,19 @@ def test_all_but_one_of_the_beats_in_a_lease_may_fail() -> None:
     assert 0.2 <= min(waits) < 0.25
 
 
+def test_a_beat_that_failed_is_soon_made_up_for() -> None:
+    duty = Duty()
+    duty.fault = OutboxUnavailableError("database is locked")
+    pulse = Pulse([duty], 8.0)
+    pulse.start()
+    until(lambda: len(duty.done_at) > 2)
+    duty.fault = None
+    pulse.stop()
+    waits = [later - earlier for earlier, later in zip(duty.done_at, duty.done_at[1:], strict=False)]
+    assert min(waits) >= 0.2
+    assert max(waits) < 1
+
+
 def test_a_long_lease_is_no_reason_to_be_taken_for_gone() -> None:
     assert Pulse([], 86_400.0)._period_s == module.MOST_PERIOD_S
     assert module.MOST_PERIOD_S * 3 < 40

@@ -28,6 +28,8 @@ class Deadlines:
         #: When the thread looks for what to cut. What ends later need not wake it.
         self._looks_at = math.inf
         self._all_cut = False
+        #: Those that `cut_unspared` leaves alone; added to and removed from by who uses them.
+        self.spared: set[Handle] = set()
 
     @contextlib.contextmanager
     def limit(self, connection: socket.socket, seconds: float) -> Iterator[None]:
@@ -70,6 +72,14 @@ class Deadlines:
         finally:
             with self._change:
                 del self._open[number]
+
+    def cut_unspared(self) -> None:
+        """Cut every connection now that is not `spared`, and from now on each that begins."""
+        with self._change:
+            self._all_cut = True
+            for _, handle in self._open.values():
+                if handle not in self.spared:
+                    _cut(handle)
 
     def cut_all(self) -> None:
         """Cut every connection now, and from now on each that begins."""

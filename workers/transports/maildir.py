@@ -35,6 +35,9 @@ class MaildirTransport:
     def tidy(self) -> None:
         """Do nothing: nothing is kept."""
 
+    def interrupt(self) -> None:
+        """Do nothing: a file is written at once."""
+
     def abort(self) -> None:
         """Do nothing: a file is written at once."""
 

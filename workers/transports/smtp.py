@@ -76,6 +76,9 @@ class SmtpTransport:
         for connection in old:
             connection.close()
 
+    def interrupt(self) -> None:
+        self._deadlines.cut_unspared()
+
     def abort(self) -> None:
         self._deadlines.cut_all()
 

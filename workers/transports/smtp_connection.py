@@ -81,6 +81,8 @@ class SmtpConnection:
                 for stage in group:
                     self._expect(stage)
             self._wait_at_most(FINAL_TIMEOUT_S)
+            # Cut from here on, it may become a duplicate.
+            self._deadlines.spared.add(self._handle)
             self._smtp.send(_with_dots(mail.content))
             self._due = 1
             stage = Stage.END
@@ -88,6 +90,8 @@ class SmtpConnection:
             self._wait_at_most(ANSWER_TIMEOUT_S)
         except OSError as error:  # what smtplib raises is one, too
             raise lost(stage, words_of(error)) from error
+        finally:
+            self._deadlines.spared.discard(self._handle)
         self.used_at = time.monotonic()
         return answer
 

@@ -35,6 +35,10 @@ class Transport(Protocol):
         """Let go of what has not been used for a while; called every few seconds."""
         ...
 
+    def interrupt(self) -> None:
+        """Cut every conversation in which the relay cannot have the mail yet, and each that begins from now on."""
+        ...
+
     def abort(self) -> None:
         """Cut every conversation that is under way; each ends in an error."""
         ...

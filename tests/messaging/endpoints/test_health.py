@@ -11,7 +11,8 @@ import pytest
 from config.errors import MessagingError
 from messaging.application import Application
 from messaging.endpoints import health
-from messaging.endpoints.health import NotReadyError, check_hold, check_workers
+from messaging.endpoints.health import NotReadyError, check_hold, check_seen
+from messaging.outbox.heartbeats import Role
 from messaging.routes import internal_router
 from tests.fixtures.client import JSON, Client
 from tests.fixtures.refusals import refusal
@@ -109,12 +110,27 @@ def test_a_part_that_hangs_holds_up_no_answer_and_is_asked_once(monkeypatch: pyt
 
 
 def test_no_worker_is_a_part_that_is_down_until_one_is_seen(service: Service) -> None:
-    internal = Client(Application(internal_router({"workers": partial(check_workers, service.heartbeats)}), 1024))
+    internal = Client(
+        Application(internal_router({"workers": partial(check_seen, service.heartbeats, Role.WORKER)}), 1024)
+    )
     assert internal.get("/readyz", JSON).json["parts"] == {"workers": "ok"}
     service.clock.pass_s(40.001)
     answer = internal.get("/readyz")
     assert (answer.status, answer.text) == (503, "down: workers (none seen for 40 s)")
     service.heartbeats.beat(0, 0)
+    assert internal.get("/readyz").text == "ready"
+
+
+def test_no_dispatcher_is_a_part_that_is_down_although_there_are_workers(service: Service) -> None:
+    internal = Client(
+        Application(
+            internal_router({role: partial(check_seen, service.heartbeats, role) for role in Role}),
+            1024,
+        )
+    )
+    answer = internal.get("/readyz")
+    assert (answer.status, answer.text) == (503, "down: dispatcher (none seen for 40 s)")
+    service.heartbeats.beat(0, 0, Role.DISPATCHER)
     assert internal.get("/readyz").text == "ready"
 
 
@@ -133,7 +149,7 @@ def test_a_held_relay_is_a_part_that_is_down_with_its_words_until_it_is_released
 def test_what_a_check_says_is_an_error_of_its_own(service: Service) -> None:
     service.hold.begin("535")
     service.clock.pass_s(41)
-    assert refusal(NotReadyError, check_workers, service.heartbeats)
+    assert refusal(NotReadyError, check_seen, service.heartbeats, Role.WORKER)
     assert refusal(NotReadyError, check_hold, service.hold)
 
 

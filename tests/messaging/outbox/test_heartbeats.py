@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats, WorkerSeen
+from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats, Role, WorkerSeen
 from tests.fixtures.clock import NOON_MS, Clock
 from tests.fixtures.storage import connected
 
@@ -87,6 +87,31 @@ def test_a_worker_that_ends_is_gone_at_once(heartbeats: Heartbeats, clock: Clock
     heartbeats.beat(NOON_MS + 1, 0)
     heartbeats.end(NOON_MS)
     assert [worker.started_at for worker in heartbeats.alive()] == [NOON_MS + 1]
+
+
+def test_a_clock_that_was_an_hour_ahead_keeps_no_dead_worker_alive(heartbeats: Heartbeats, clock: Clock) -> None:
+    heartbeats.beat(NOON_MS, 0)
+    clock.now = NOON_MS - HOUR_S * 1000
+    assert heartbeats.alive() == []
+    heartbeats.beat(NOON_MS, 0)
+    assert len(heartbeats.alive()) == 1
+
+
+def test_a_process_that_sends_and_dispatches_is_seen_as_both(heartbeats: Heartbeats, clock: Clock) -> None:
+    heartbeats.beat(NOON_MS, 3)
+    assert heartbeats.alive(Role.DISPATCHER) == []
+    heartbeats.beat(NOON_MS, 0, Role.DISPATCHER)
+    clock.pass_s(30)
+    heartbeats.beat(NOON_MS, 2)
+    clock.pass_s(11)
+    assert [seen.in_flight for seen in heartbeats.alive()] == [2]
+    assert heartbeats.alive(Role.DISPATCHER) == []
+    heartbeats.beat(NOON_MS, 0, Role.DISPATCHER)
+    heartbeats.end(NOON_MS)
+    assert heartbeats.alive() == []
+    assert len(heartbeats.alive(Role.DISPATCHER)) == 1
+    heartbeats.end(NOON_MS, Role.DISPATCHER)
+    assert heartbeats.alive(Role.DISPATCHER) == []
 
 
 def test_workers_that_were_gone_for_an_hour_are_forgotten_when_another_comes(

@@ -149,6 +149,17 @@ def test_the_next_probe_comes_a_period_after_the_one_before(outbox: Outbox, hold
     assert hold.take_probe() == mail.id
 
 
+def test_a_clock_that_was_an_hour_ahead_does_not_keep_the_probe_waiting(
+    outbox: Outbox, hold: RelayHold, clock: Clock
+) -> None:
+    mail = accept(outbox)
+    hold.begin(REASON)
+    clock.now = NOON_MS - 3_600_000
+    assert hold.take_probe() == mail.id
+    assert hold.read() == Hold(REASON, NOON_MS, clock() + PROBE_EVERY_MS)
+    assert hold.take_probe() is None
+
+
 def test_the_longest_due_is_the_probe(outbox: Outbox, database_path: Path, hold: RelayHold, clock: Clock) -> None:
     hold.begin(REASON)
     clock.pass_s(PROBE_EVERY_S)
@@ -201,15 +212,19 @@ def test_what_is_being_sent_is_never_the_probe(outbox: Outbox, claims: Claims, h
 
 
 def test_a_probe_whose_worker_died_does_not_hold_the_relay_for_ever(
-    outbox: Outbox, claims: Claims, database_path: Path, hold: RelayHold, clock: Clock
+    outbox: Outbox, claims: Claims, due: DueMails, database_path: Path, hold: RelayHold, clock: Clock
 ) -> None:
     mail = accept(outbox)
     hold.begin(REASON)
     clock.pass_s(PROBE_EVERY_S)
     claim_probe(claims, hold)
     clock.pass_s(LEASE_S - 0.001)
+    due.reclaim()
     assert hold.take_probe() is None
     clock.pass_s(0.001)
+    # Nobody takes it from a worker by making it the probe.
+    assert hold.take_probe() is None
+    due.reclaim()
     assert claim_probe(claims, hold).mail.id == mail.id
     with connected(database_path) as connection:
         assert connection.execute("SELECT deaths FROM mails").fetchall() == [(1,)]

@@ -13,6 +13,7 @@ from tests.servers.smtp import SmtpServer
 from tests.workers.transports.relays import LOGIN, logging_in, transport_to
 from workers.composing import Composed
 from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
+from workers.transports import smtp as smtp_module
 from workers.transports import smtp_connection as connection_module
 from workers.transports import smtp_opening as opening_module
 from workers.transports.transport import Receipt
@@ -237,6 +238,12 @@ def test_the_last_answer_may_take_longer_than_the_others(
     assert deliver(plain, mail, {"END": Delay(0.6)}).code == 250
 
 
+def test_the_last_answer_is_waited_for_as_long_as_the_standard_wants() -> None:
+    # RFC 5321, section 4.5.3.2.6; and nothing else ends the conversation before.
+    assert connection_module.FINAL_TIMEOUT_S >= 600
+    assert smtp_module.CONVERSATION_TIMEOUT_S > connection_module.FINAL_TIMEOUT_S + connection_module.ANSWER_TIMEOUT_S
+
+
 def test_a_conversation_can_be_cut_from_outside(plain: SmtpServer, mail: Composed) -> None:
     plain.follow({"RCPT": Silence()})
     errors: list[DeliveryError] = []
@@ -257,6 +264,35 @@ def test_a_conversation_can_be_cut_from_outside(plain: SmtpServer, mail: Compose
             thread.join(10)
     # Without a code: whoever cut it knows that it was not the relay.
     assert [(type(error), error.code) for error in errors] == [(BusyError, None)] * 4
+
+
+def test_conversations_are_interrupted_but_where_the_last_answer_is_all_that_is_missing(
+    plain: SmtpServer, mail: Composed
+) -> None:
+    outcomes: list[object] = []
+
+    def talk() -> None:
+        try:
+            outcomes.append(transport.deliver(mail).code)
+        except DeliveryError as error:
+            outcomes.append((error.code, error.doubtful))
+
+    with transport_to(plain.url) as transport:
+        threads = [threading.Thread(target=talk) for _ in range(2)]
+        plain.follow({"DATA": Silence()})
+        threads[0].start()
+        until(lambda: [c.commands()[-1:] for c in plain.conversations] == [["DATA"]])
+        plain.follow({"END": Delay(0.5)})
+        threads[1].start()
+        until(lambda: transport._deadlines.spared)
+        transport.interrupt()
+        for thread in threads:
+            thread.join(10)
+        assert outcomes == [(None, False), 250]
+        # Nothing new is begun.
+        with pytest.raises(DeliveryError):
+            transport.deliver(mail)
+        assert not transport._deadlines.spared
 
 
 def test_a_relay_that_is_not_there_is_away(plain: SmtpServer, mail: Composed) -> None:
