@@ -2,11 +2,12 @@
 
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-bench
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test unit drill lint stack image-check lock
+.PHONY: help run install test unit drill bench lint stack image-check lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
@@ -35,6 +36,12 @@ drill: $(VENV)/.installed-dev ## break one thing after the other under load, and
 	$(BIN)/python -m stack.packages rabbitmq
 	$(BIN)/python -m pytest tests/drills --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
 
+ROUNDS ?= 3
+
+bench: $(VENV)/.installed-dev $(PEERS)/.installed ## ours and what one would build instead, side by side; 20 minutes
+	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink wrk
+	$(BIN)/python -m benchmarks --rounds=$(ROUNDS) --report=docs/performance.md
+
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,14 +60,21 @@ lock: $(VENV)/.installed-dev ## pin the newest allowed dependencies again
 		pyproject.toml --output-file requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
 		--group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
+		--group bench --constraint requirements.txt --output-file requirements-bench.txt
 
-$(VENV)/bin/python:
-	@$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) needs its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+%/bin/python:
+	@$(PYTHON) -m venv $* || { echo "make: $(PYTHON) needs its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
-	@$(PIP) install --require-hashes -r requirements.txt
+	@$(BIN)/python $(PIP) install --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(BIN)/python $(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# What the benchmark's peer needs stays away from what the service runs on.
+$(PEERS)/.installed: requirements-bench.txt | $(PEERS)/bin/python
+	@$(PEERS)/bin/python $(PIP) install --require-hashes -r requirements-bench.txt
 	@touch $@

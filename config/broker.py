@@ -1,18 +1,14 @@
-"""The Dramatiq broker that carries mail ids from the outbox to the workers."""
+"""The Dramatiq broker that carries mail ids from the outbox to the workers, and the queue on it."""
 
-from typing import Final
-
-from dramatiq import Message, Middleware
+from dramatiq import Middleware
 
 from config.broker_url import BrokerUrl
+from config.mail_queue import MailQueue
 from config.memory_broker import MemoryBroker
-from config.rabbit_broker import RabbitBroker
-
-#: The queue that carries ids of mails that are due; its arguments are Dramatiq's own.
-QUEUE: Final = "mail"
-
-#: The actor that delivers one mail.
-ACTOR: Final = "deliver"
+from config.memory_queue import MemoryQueue
+from config.message import QUEUE
+from config.rabbitmq.broker import RabbitBroker
+from config.rabbitmq.queue import RabbitQueue
 
 MailBroker = MemoryBroker | RabbitBroker
 
@@ -30,6 +26,6 @@ def make_broker(url: BrokerUrl, middleware: list[Middleware]) -> MailBroker:
     return broker
 
 
-def message_for(mail_id: str) -> Message:  # type: ignore[type-arg]
-    """Make the message that tells a worker that a mail is due: its id and nothing else."""
-    return Message(queue_name=QUEUE, actor_name=ACTOR, args=(mail_id,), kwargs={}, options={})
+def make_queue(broker: MailBroker) -> MailQueue:
+    """Make the way by which ids are published to a broker; one for each who publishes, and nothing is opened yet."""
+    return MemoryQueue(broker) if isinstance(broker, MemoryBroker) else RabbitQueue(broker)

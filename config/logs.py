@@ -7,6 +7,8 @@ from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
+from config.log_writer import LogWriter
+
 #: Libraries that tell every step of their own at `info` or warn of what we handle ourselves.
 _QUIET = {
     "pika": logging.CRITICAL,
@@ -22,10 +24,13 @@ def configure_logging(log_format: str, level: str, stream: TextIO | None = None)
         level: the least severe level that is logged.
         stream: standard error if not given, looked up now and not at import: the `dramatiq` command replaces it.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = LogWriter(stream or sys.stderr)
     handler.setFormatter(_json_formatter() if log_format == "json" else _text_formatter())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    for former in root.handlers[:]:
+        root.removeHandler(former)
+        former.close()
+    root.addHandler(handler)
     root.setLevel(level.upper())
     for name, least in _QUIET.items():
         logging.getLogger(name).setLevel(least)

@@ -1,22 +1,28 @@
 """Tells the broker of freshly accepted mails, off the request's thread."""
 
 import logging
-import queue
 import threading
+import time
+from collections import deque
+from collections.abc import Sequence
 from typing import Final, Protocol
 
-from config.broker import MailBroker, message_for
+from config.mail_queue import MailQueue
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.relay_hold import RelayHold
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: Most ids that wait to be published; the others stay due in the outbox, where a dispatcher finds them.
-MOST_WAITING: Final = 20_000
+#: Wait before a confirm is noted, in seconds: its mail has been claimed by then, mostly, and is not written to; if not,
+#: it has not fallen due.
+_NOTE_AFTER_S: Final = 0.25
 
-#: Most ids whose confirms are noted in one transaction.
-_BATCH: Final = 200
+#: Most ids whose confirms are noted in one transaction: others want to write, too.
+_BATCH: Final = 500
+
+#: Most ids that wait for anything here, about 100 bytes each; the others stay due in the outbox.
+MOST_WAITING: Final = 20_000
 
 
 class Publisher(Protocol):
@@ -26,78 +32,108 @@ class Publisher(Protocol):
 
 
 class BrokerPublisher:
-    """Publishes from a thread of its own and notes in the outbox what the broker confirmed.
+    """Hands ids to the broker's queue, and notes in the outbox what the broker confirmed.
 
-    What it cannot publish is not lost: it stays due. While the relay is held it publishes nothing.
+    What is not published is not lost: it stays due. While the relay is known to be held nothing is published. That it
+    is held is found out when confirms are noted; what went out before that is turned down by the workers, is not noted,
+    and stays due, too.
 
     Args:
-        broker: where ids go.
+        queue: where ids go.
         due: where it is noted that they went.
         hold: says whether the relay is held.
     """
 
-    def __init__(self, broker: MailBroker, due: DueMails, hold: RelayHold) -> None:
-        self._broker = broker
+    def __init__(self, queue: MailQueue, due: DueMails, hold: RelayHold) -> None:
+        self._queue = queue
         self._due = due
         self._hold = hold
-        self._waiting: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
-        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        #: False while the relay is held, or nobody has asked yet; ids then wait in `_unsure`.
+        self._free = False
+        self._unsure: deque[str] = deque()
+        self._confirmed: deque[str] = deque()
+        self._refused: str | None = None
         self._down = False
+        self._work = threading.Event()
+        self._ending = threading.Event()
+        self._ends_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
+        self._queue.open(self._settle)
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
         """Publish what waits and end, within `timeout_s`."""
-        try:
-            self._waiting.put_nowait(None)
-        except queue.Full:
-            return
+        self._ends_at = time.monotonic() + timeout_s
+        self._ending.set()
+        self._work.set()
         self._thread.join(timeout_s)
 
     def publish(self, mail_id: str) -> None:
-        try:
-            self._waiting.put_nowait(mail_id)
-        except queue.Full:
-            _LOG.debug("%s: not published now, it stays due", mail_id)
+        if self._free:
+            self._queue.put(mail_id)
+        elif len(self._unsure) < MOST_WAITING:
+            self._unsure.append(mail_id)
+            self._work.set()
+
+    def _settle(self, ids: Sequence[str], refused: str | None) -> None:
+        if refused:
+            self._refused = refused
+        elif len(self._confirmed) < MOST_WAITING:
+            self._confirmed.extend(ids)
+        if not self._work.is_set():
+            self._work.set()
 
     def _run(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            batch = [first]
-            ending = False
-            while len(batch) < _BATCH and not self._waiting.empty():
-                following = self._waiting.get()
-                if following is None:
-                    ending = True
-                    break
-                batch.append(following)
-            self._publish(batch)
-            if ending:
-                return
+        while not self._ending.is_set():
+            self._work.wait()
+            self._work.clear()
+            self._publish_unsure()
+            confirmed = self._take_confirmed()
+            self._ending.wait(_NOTE_AFTER_S)
+            self._note(confirmed)
+        self._publish_unsure()
+        self._queue.close(self._ends_at - time.monotonic())
+        self._note(self._take_confirmed())
 
-    def _publish(self, batch: list[str]) -> None:
-        published: list[str] = []
-        try:
-            if self._hold.read():
-                return
-            for mail_id in batch:
-                self._broker.enqueue(message_for(mail_id))
-                published.append(mail_id)
-            self._say(down=False, reason="")
-        except OutboxUnavailableError as error:
-            _LOG.warning("%d mails are not published now, they stay due: %s", len(batch), error)
-        except Exception as error:
-            # pika lets errors of the resolver, the socket and its own through; all mean the same to us.
-            self._say(down=True, reason=type(error).__name__)
-        try:
-            if published:
-                self._due.mark_published(published)
-        except OutboxUnavailableError as error:
-            _LOG.warning("%d mails were published but not noted as such: %s", len(published), error)
+    def _take_confirmed(self) -> list[str]:
+        refused, self._refused = self._refused, None
+        confirmed = [self._confirmed.popleft() for _ in range(len(self._confirmed))]
+        if refused and not self._down:
+            _LOG.warning("cannot publish (%s); mails are accepted and stay due in the outbox", refused)
+            self._down = True
+        elif self._down and confirmed and not refused:
+            _LOG.info("publishing again")
+            self._down = False
+        return confirmed
 
-    def _say(self, *, down: bool, reason: str) -> None:
-        if down and not self._down:
-            _LOG.warning("the broker cannot be reached (%s); mails are accepted and stay due in the outbox", reason)
-        elif self._down and not down:
-            _LOG.info("the broker can be reached again")
-        self._down = down
+    def _publish_unsure(self) -> None:
+        if not self._unsure:
+            return
+        free = False
+        try:
+            free = self._ask()
+        except OutboxUnavailableError as error:
+            _LOG.warning("%d mails are not published now, they stay due: %s", len(self._unsure), error)
+        while self._unsure:
+            mail_id = self._unsure.popleft()
+            if free:
+                self._queue.put(mail_id)
+
+    def _note(self, ids: Sequence[str]) -> None:
+        try:
+            if not ids or not self._ask():
+                return
+            for first in range(0, len(ids), _BATCH):
+                self._due.mark_published(ids[first : first + _BATCH])
+        except OutboxUnavailableError as error:
+            _LOG.warning("%d mails were published but not noted as such: %s", len(ids), error)
+
+    def _ask(self) -> bool:
+        try:
+            self._free = self._hold.read() is None
+        except OutboxUnavailableError:
+            self._free = False
+            raise
+        return self._free

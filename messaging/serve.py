@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from config.broker import QUEUE, MailBroker, make_broker
+from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
 from config.logs import configure_logging
+from config.message import QUEUE
+from config.processor import keep_to_one_processor
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
@@ -46,6 +48,7 @@ _PUBLISHER_STOP_S: Final = 1.0
 
 def serve(settings: Settings) -> None:
     """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT."""
+    keep_to_one_processor()
     configure_logging(settings.log_format, settings.log_level)
     database = Database(settings.database_url)
     try:
@@ -64,7 +67,7 @@ def serve(settings: Settings) -> None:
     else:
         broker = make_broker(settings.broker_url, [])
     hold = RelayHold(database, settings.hold_probe_s)
-    publisher = BrokerPublisher(broker, DueMails(database, settings.poison_limit), hold)
+    publisher = BrokerPublisher(make_queue(broker), DueMails(database, settings.poison_limit), hold)
     try:
         public, internal = _make_servers(settings, database, broker, publisher, hold, talktome)
     except ListenError as error:

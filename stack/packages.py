@@ -41,6 +41,7 @@ REQUIREMENTS: Final = {
         units=("postfix.service",),
         answers=("postfix postfix/main_mailer_type select No configuration",),
     ),
+    "wrk": Requirement(programs=("wrk",), packages=("wrk",)),
     "image": Requirement(
         programs=("buildah", "debootstrap"),
         packages=("buildah", "debootstrap"),

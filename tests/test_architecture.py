@@ -40,6 +40,9 @@ def _name(path: Path) -> str:
     return ".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+#: What is about the product and no part of it.
+_OUTSIDE = {"benchmarks", "tests"}
+
 _FILES = {_name(path): path for package in _MAY_IMPORT for path in sorted((_ROOT / package).rglob("*.py"))}
 _TREES = {name: ast.parse(path.read_text()) for name, path in _FILES.items()}
 _PYPROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())
@@ -67,7 +70,7 @@ def _package(module: str) -> str:
 def _distributions(trees: Iterator[ast.Module]) -> set[str]:
     """The third-party packages that the trees import, by the names they are installed by."""
     imported = {_package(module) for tree in trees for module in _imported(tree)}
-    others = imported - sys.stdlib_module_names - _MAY_IMPORT.keys() - {"tests"}
+    others = imported - sys.stdlib_module_names - _MAY_IMPORT.keys() - _OUTSIDE
     installed = packages_distributions()
     return {_normal(installed[package][0]) for package in others}
 
@@ -84,7 +87,7 @@ def _normal(name: str) -> str:
 @every_module
 def test_imports_run_one_way(module: str) -> None:
     allowed = _MAY_IMPORT[_package(module)] | ({"workers"} if module == _WEB_ROOT else set())
-    ours = {imported for imported in _imported(_TREES[module]) if _package(imported) in {*_MAY_IMPORT, "tests"}}
+    ours = {imported for imported in _imported(_TREES[module]) if _package(imported) in {*_MAY_IMPORT, *_OUTSIDE}}
     assert {_package(imported) for imported in ours} <= allowed
 
 

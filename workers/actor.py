@@ -2,7 +2,8 @@
 
 import dramatiq
 
-from config.broker import ACTOR, QUEUE, MailBroker
+from config.broker import MailBroker
+from config.message import ACTOR, QUEUE
 from workers.delivery import Delivery
 
 

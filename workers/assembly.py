@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from config.broker import MailBroker, make_broker
+from config.broker import MailBroker, make_broker, make_queue
 from config.relay import Maildir, Relay
 from config.settings import Settings
 from messaging.outbox.claims import Claims
@@ -49,7 +49,7 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
     broker = make_broker(settings.broker_url, [lifecycle])
     declare_actor(broker, delivery)
     retention = Retention(database, settings.retention_s) if settings.retention_s else None
-    return WorkerParts(broker, due, Dispatcher(due, hold, broker, retention))
+    return WorkerParts(broker, due, Dispatcher(due, hold, make_queue(broker), retention))
 
 
 def make_transport(relay: Relay) -> Transport:

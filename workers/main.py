@@ -1,11 +1,13 @@
 """Root of the worker processes: `dramatiq workers.main` imports it in each of them, after it forked."""
 
+import sys
 import threading
 
 import dramatiq
 
 from config.errors import SettingError
 from config.logs import configure_logging
+from config.processor import keep_to_one_processor
 from config.start import USED_WRONGLY, exit_with, settings_or_exit
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxError
@@ -23,7 +25,9 @@ if settings.broker_url.embedded:
         ),
         USED_WRONGLY,
     )
-configure_logging(settings.log_format, settings.log_level)
+keep_to_one_processor()
+# Dramatiq has replaced `sys.stderr` by a pipe to its master, and copying a line there costs more than all else of it.
+configure_logging(settings.log_format, settings.log_level, sys.__stderr__)
 database = Database(settings.database_url)
 
 

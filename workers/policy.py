@@ -14,7 +14,8 @@ JITTER: Final = 0.2
 #: Longest wait that a relay may ask for, in seconds.
 MOST_RETRY_AFTER_S: Final = 86_400.0
 
-#: Codes that are about our login, whenever they come (RFC 4954, section 6; RFC 3207, section 4).
+#: Codes that ask for a login, or another one (RFC 4954, section 6; RFC 3207, section 4). After RCPT they may be about
+#: this recipient alone: relays say so of those whom they would not relay to without one.
 _LOGIN_CODES: Final = frozenset({454, 530, 534, 535, 538})
 
 #: Enhanced codes (RFC 3463) about what we may send in all: the login again, and Gmail's daily limit, which is permanent
@@ -58,8 +59,11 @@ def _fault(stage: Stage, code: int, reply: str) -> DeliveryError:
     match = _ENHANCED.match(reply)
     enhanced = match[0] if match else ""
     # All our mails have one sender: an answer to it is an answer to all of them.
-    if stage in (Stage.HELLO, Stage.MAIL) or code in _LOGIN_CODES or enhanced in _RELAY_ENHANCED:
+    if stage in (Stage.HELLO, Stage.MAIL) or enhanced in _RELAY_ENHANCED:
         return RelayError(reply, code)
+    # One recipient must not hold up all the others: nor is it to be lost for what the operator can set right.
+    if code in _LOGIN_CODES:
+        return BusyError(reply, code, _asked_for_s(reply))
     # Where code and enhanced code contradict each other it is unsure, and unsure means temporary. RFC 5321, section
     # 4.5.3.1.10: a bare 552 is to be taken as 452.
     permanent = 500 <= code <= 599 and enhanced[:1] in ("", "5") and (code, enhanced) != (552, "")

@@ -1,6 +1,8 @@
 """Health: whether the process lives, and whether all that it needs is there."""
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
@@ -15,6 +17,9 @@ from messaging.timestamps import timestamp
 _LOG: Final = logging.getLogger(__name__)
 
 _OK: Final = "ok"
+
+#: How long an answer waits for all the parts together, in seconds: who probes does not wait for ever, either.
+ANSWER_WITHIN_S: Final = 2.0
 
 #: Raises if a part is down; an error of ours has words for the operator.
 Check = Callable[[], None]
@@ -40,10 +45,13 @@ class Readiness:
     """
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
-        self._checks = checks
+        self._parts = {name: _Part(check) for name, check in checks.items()}
 
     def get(self, _request: Request) -> Answer:
-        parts = {name: _state_of(check) for name, check in self._checks.items()}
+        for part in self._parts.values():
+            part.ask()
+        give_up_at = time.monotonic() + ANSWER_WITHIN_S
+        parts = {name: part.state(give_up_at) for name, part in self._parts.items()}
         down = [f"{name} ({state})" for name, state in parts.items() if state != _OK]
         if not down:
             return Answer(HTTPStatus.OK, "ready", {"status": "ready", "parts": parts})
@@ -52,6 +60,38 @@ class Readiness:
         _LOG.info("not ready: %s", line)
         document = {"status": "down", "parts": parts}
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, line, document, [("Retry-After", "5")])
+
+
+class _Part:
+    """One part, asked by one thread at a time, however many want to know: a part that hangs holds up nothing else."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._lock = threading.Lock()
+        self._asking = threading.Thread()
+        self._asked_at = 0.0
+        self._state = _OK
+
+    def ask(self) -> None:
+        with self._lock:
+            if not self._asking.is_alive():
+                self._asking = threading.Thread(target=self._ask, name="readiness", daemon=True)
+                self._asked_at = time.monotonic()
+                self._asking.start()
+
+    def state(self, give_up_at: float) -> str:
+        """What came of the asking.
+
+        Args:
+            give_up_at: how long to wait for it, by the monotonic clock.
+        """
+        with self._lock:
+            asking, asked_at = self._asking, self._asked_at
+        asking.join(max(0.0, give_up_at - time.monotonic()))
+        return f"no answer for {time.monotonic() - asked_at:.0f} s" if asking.is_alive() else self._state
+
+    def _ask(self) -> None:
+        self._state = _state_of(self._check)
 
 
 def _state_of(check: Check) -> str:

@@ -1,43 +1,56 @@
 """Claims: a worker's right to act on a mail, and what it writes down when it lets go."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.group_commit import GroupCommit
-from messaging.outbox.records import Attempt, Claim, Finish
-from messaging.outbox.rows import MAIL_COLUMNS, mail_of
-from messaging.outbox.schema import attempts, hold, mails
+from messaging.outbox.records import Claim, Finish, Mail
+from messaging.outbox.schema import IS_AMONG, attempts, hold, mails
 from messaging.outbox.states import State
 
 _HELD = exists().where(or_(hold.c.probe_id.is_(None), hold.c.probe_id != mails.c.id))
-# Compared with the mail's id here and not by the database: RETURNING names columns without their table.
-_PROBE = select(hold.c.probe_id).scalar_subquery()
 
 _CLAIM = (
     update(mails)
-    .where(mails.c.id.in_(bindparam("ids", expanding=True)), mails.c.state == State.QUEUED, ~_HELD)
+    .where(IS_AMONG, mails.c.state == State.QUEUED, ~_HELD)
     .values(
         state=State.SENDING.value,
         attempts=mails.c.attempts + 1,
         claims=mails.c.claims + 1,
         due_at=bindparam("lease_ends_at"),
     )
-    .returning(mails.c.claims, _PROBE.label("probe_id"), *MAIL_COLUMNS)
+    .returning(
+        mails.c.claims,
+        # Compared with the mail's id here and not by the database: RETURNING names columns without their table.
+        select(hold.c.probe_id).scalar_subquery(),
+        mails.c.id,
+        mails.c.attempts,
+        mails.c.created_at,
+        mails.c.finished_at,
+        mails.c.sender,
+        mails.c.recipient,
+        mails.c.subject,
+        mails.c.text,
+    )
 )
 
-# Only who holds the claim may write, with one exception: the relay's 250 is the truth whoever brings it.
-_FINISH = (
+# The relay's 250 is the truth whoever brings it. All else only who holds the claim may write.
+_SENT = (
     update(mails)
-    .where(
-        mails.c.id == bindparam("of"),
-        or_(
-            (mails.c.state == State.SENDING) & (mails.c.claims == bindparam("claim")),
-            (bindparam("to_state") == State.SENT.value) & (mails.c.state != State.SENT),
-        ),
-    )
+    .where(IS_AMONG, mails.c.state != State.SENT)
+    .values(state=State.SENT.value, due_at=None, finished_at=bindparam("ended_at"), published_at=None)
+    .returning(mails.c.id)
+)
+_IS_HELD = (mails.c.id == bindparam("of")) & (mails.c.state == State.SENDING) & (mails.c.claims == bindparam("claim"))
+_LET_GO = (
+    update(mails)
+    .where(_IS_HELD)
     .values(
         state=bindparam("to_state"),
         due_at=bindparam("next_due_at"),
@@ -46,14 +59,21 @@ _FINISH = (
         published_at=None,
     )
 )
+_RENEW = update(mails).where(_IS_HELD).values(due_at=bindparam("lease_ends_at"))
 
-_RENEW = (
-    update(mails)
-    .where(mails.c.id == bindparam("of"), mails.c.state == State.SENDING, mails.c.claims == bindparam("claim"))
-    .values(due_at=bindparam("lease_ends_at"))
-)
+_ATTEMPT = insert(attempts)
 
-_ATTEMPT_FIELDS = tuple(Attempt.__dataclass_fields__)
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    mail_id: str
+    lease_ends_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    finish: Finish
+    ended_at: int
 
 
 class Claims:
@@ -71,16 +91,16 @@ class Claims:
         self._database = database
         self._lease_ms = int(lease_s * 1000)
         self._clock = clock
-        self._claims = GroupCommit(database.recording, _claim)
-        self._finishes = GroupCommit(database.recording, _finish)
+        # One for both: who finishes a mail soon claims the next, while others are about to finish.
+        self._group = GroupCommit(database.recording, _write)
 
     def claim(self, mail_id: str) -> Claim | None:
         """Claim a mail for sending; None if it does not wait for that, the relay is held, or another was first."""
-        return self._claims.submit((mail_id, self._clock() + self._lease_ms))
+        return cast("Claim | None", self._group.submit(_Wish(mail_id, self._clock() + self._lease_ms)))
 
     def finish(self, finish: Finish) -> bool:
         """Write down what became of a claim; False if the claim was no longer worth anything."""
-        return self._finishes.submit((finish, self._clock()))
+        return cast("bool", self._group.submit(_Result(finish, self._clock())))
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Begin the leases anew of claims that are being worked on."""
@@ -91,34 +111,73 @@ class Claims:
                 connection.execute(_RENEW, renewals)
 
 
-def _claim(connection: Connection, batch: Sequence[tuple[str, int]]) -> Sequence[Claim | None]:
-    lease_ends_at = max(ends_at for _, ends_at in batch)
-    rows = connection.execute(_CLAIM, {"ids": [mail_id for mail_id, _ in batch], "lease_ends_at": lease_ends_at})
-    claims = {row.id: Claim(mail_of(row), row.claims, row.probe_id == row.id) for row in rows}
+def _write(connection: Connection, batch: Sequence[_Wish | _Result]) -> Sequence[Claim | bool | None]:
+    # Results first: what one thread gives back another may claim.
+    written = iter(_finish(connection, [item for item in batch if isinstance(item, _Result)]))
+    claimed = iter(_claim(connection, [item for item in batch if isinstance(item, _Wish)]))
+    return [next(written) if isinstance(item, _Result) else next(claimed) for item in batch]
+
+
+def _claim(connection: Connection, wishes: Sequence[_Wish]) -> Sequence[Claim | None]:
+    if not wishes:
+        return ()
+    ids = json.dumps([wish.mail_id for wish in wishes])
+    ends_at = max(wish.lease_ends_at for wish in wishes)
+    claims: dict[str, Claim] = {}
+    for number, probe_id, mail_id, *fields in connection.execute(_CLAIM, {"ids": ids, "lease_ends_at": ends_at}):
+        claims[mail_id] = Claim(Mail(mail_id, State.SENDING, ends_at, *fields), number, probe_id == mail_id)
     # The same id twice in a batch is one claim, for the first who asked.
-    return [claims.pop(mail_id, None) for mail_id, _ in batch]
+    return [claims.pop(wish.mail_id, None) for wish in wishes]
 
 
-def _finish(connection: Connection, batch: Sequence[tuple[Finish, int]]) -> Sequence[bool]:
+def _finish(connection: Connection, results: Sequence[_Result]) -> Sequence[bool]:
+    if not results:
+        return ()
+    sent = _mark_sent(connection, [result for result in results if result.finish.state is State.SENT])
     written = []
-    for finish, now in batch:
-        result = connection.execute(
-            _FINISH,
-            {
-                "of": finish.claim.mail.id,
-                "claim": finish.claim.number,
-                "to_state": finish.state.value,
-                "next_due_at": finish.due_at,
-                "uncharged": 0 if finish.charged else 1,
-                "ended_at": now if finish.due_at is None else None,
-            },
-        )
-        written.append(result.rowcount == 1)
+    for result in results:
+        if result.finish.state is State.SENT:
+            mail_id = result.finish.claim.mail.id
+            written.append(mail_id in sent)
+            sent.discard(mail_id)
+        else:
+            written.append(_let_go(connection, result))
     tried = [
-        {"mail_id": finish.claim.mail.id, **{name: getattr(finish.attempt, name) for name in _ATTEMPT_FIELDS}}
-        for finish, _ in batch
-        if finish.attempt is not None
+        {
+            "mail_id": result.finish.claim.mail.id,
+            "number": attempt.number,
+            "started_at": attempt.started_at,
+            "connect_ms": attempt.connect_ms,
+            "transfer_ms": attempt.transfer_ms,
+            "outcome": attempt.outcome.value,
+            "code": attempt.code,
+            "reply": attempt.reply,
+        }
+        for result in results
+        if (attempt := result.finish.attempt)
     ]
     if tried:
-        connection.execute(insert(attempts), tried)
+        connection.execute(_ATTEMPT, tried)
     return written
+
+
+def _mark_sent(connection: Connection, results: Sequence[_Result]) -> set[str]:
+    """Write down what was sent, by far the most common result; returns the ids of those that it is news of."""
+    if not results:
+        return set()
+    ids = json.dumps([result.finish.claim.mail.id for result in results])
+    ended_at = max(result.ended_at for result in results)
+    return {row[0] for row in connection.execute(_SENT, {"ids": ids, "ended_at": ended_at})}
+
+
+def _let_go(connection: Connection, result: _Result) -> bool:
+    finish = result.finish
+    values = {
+        "of": finish.claim.mail.id,
+        "claim": finish.claim.number,
+        "to_state": finish.state.value,
+        "next_due_at": finish.due_at,
+        "uncharged": 0 if finish.charged else 1,
+        "ended_at": result.ended_at if finish.due_at is None else None,
+    }
+    return connection.execute(_LET_GO, values).rowcount == 1

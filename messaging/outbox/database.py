@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DataError, DisconnectionError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -19,11 +21,15 @@ from messaging.outbox.upgrades import upgrade
 #: How long a writer waits for another one before the database counts as unavailable, in seconds.
 BUSY_TIMEOUT_S: Final = 5.0
 
-#: Pages of 4 KiB after which SQLite copies its log back into the database; a larger log is copied in larger strides.
+#: Pages of 4 KiB after which SQLite copies its log back into the database. Its own 1,000 cost a worker's mail 10 % more
+#: CPU, and 30,000 save nothing more.
 WAL_AUTOCHECKPOINT: Final = 10_000
 
-#: Wait between tries to switch a new database to its write-ahead log, in seconds.
-_SWITCH_EVERY_S: Final = 0.01
+_DIALECT: Final = "sqlite+outbox"
+
+#: Wait between tries to write while another does, in seconds. SQLite's own waits double up to 100 ms: beside two busy
+#: workers, 99 of 100 writers had their turn within 12 ms so, and within 35 ms with those.
+_TRY_EVERY_S: Final = 0.0003
 
 
 class Database:
@@ -36,10 +42,11 @@ class Database:
     def __init__(self, url: Secret) -> None:
         self._path = Path(make_url(url.reveal()).database or "")
         #: For what is promised to a client: committed is synced.
-        self.accepting = _engine(self._path, synchronous="FULL", begin="BEGIN IMMEDIATE")
+        self.accepting = _engine(self._path, synchronous="FULL", writes=True)
         #: For what a worker or a publisher notes: lost with the machine's power, it costs one more attempt or publish.
-        self.recording = _engine(self._path, synchronous="NORMAL", begin="BEGIN IMMEDIATE")
-        self.reading = _engine(self._path, synchronous="NORMAL", begin="BEGIN")
+        #: (Synced, a mail's claim and result cost a lone worker 570 µs of CPU, not 230.)
+        self.recording = _engine(self._path, synchronous="NORMAL", writes=True)
+        self.reading = _engine(self._path, synchronous="NORMAL", writes=False)
 
     def upgrade(self) -> None:
         """Make the database, or bring it to the newest version.
@@ -64,6 +71,22 @@ class Database:
             engine.dispose()
 
 
+class _Dialect(SQLiteDialect_pysqlite):
+    """SQLite as the standard library has it, with transactions that begin as their work needs it."""
+
+    supports_statement_cache = True
+
+    def __init__(self, begin: str = "BEGIN", **options: Any) -> None:
+        super().__init__(**options)
+        self._begin = begin
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        _execute_when_free(dbapi_connection, self._begin)
+
+
+registry.register(_DIALECT.replace("+", "."), __name__, _Dialect.__name__)
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that commits at the end of the block.
@@ -81,35 +104,37 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise OutboxUnavailableError(str(error.__cause__ or error)) from error
 
 
-def _engine(path: Path, *, synchronous: str, begin: str) -> Engine:
+def _engine(path: Path, *, synchronous: str, writes: bool) -> Engine:
     def connect() -> sqlite3.Connection:
         # Not made here: a database that was taken away must not come back empty.
         uri = f"file:{quote(str(path))}?mode=rw"
-        return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+        # Writers wait for each other in `_execute_when_free`. The driver begins no transaction by itself.
+        timeout = 0.0 if writes else BUSY_TIMEOUT_S
+        return sqlite3.connect(uri, timeout, isolation_level=None, check_same_thread=False, uri=True)
+
+    # A writer says so at the beginning: a reader that turns writer fails at once, without waiting for its turn.
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     # Requests wait for each other in the outbox, not here: the pool grows with the threads that read.
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=-1)
+    engine = create_engine(
+        f"{_DIALECT}://", begin=begin, creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=-1
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         record.info["file"] = _identity(path)
-        # The driver would begin transactions by itself, as late as the first write: a reader that turns writer then
-        # fails at once, without waiting for its turn.
-        connection.isolation_level = None
-        _use_wal(connection)
+        _execute_when_free(connection, "PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT}")
         connection.execute("PRAGMA foreign_keys = ON")
+        # Measured with a million mails and two workers, and not set: cache_size and temp_store change nothing (each
+        # writer empties the others' page caches), mmap_size makes a mail 20 % dearer.
 
     @event.listens_for(engine, "checkout")
     def _check(_connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: object) -> None:
         # What is written to a file that was deleted or moved away is gone with this process.
         if record.info["file"] != _identity(path):
             raise DisconnectionError(f"{path} is another file than before")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
     return engine
 
@@ -123,15 +148,15 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log; of two who switch a new database at once, SQLite lets one fail without a wait."""
+def _execute_when_free(connection: sqlite3.Connection, statement: str) -> None:
+    """Run a statement that needs the database for itself as soon as no other has it."""
     give_up_at = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
-                raise
-            time.sleep(_SWITCH_EVERY_S)
-        else:
+            connection.execute(statement)
             return
+        except sqlite3.OperationalError as error:
+            # The low byte of the code tells the kind.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+        time.sleep(_TRY_EVERY_S)

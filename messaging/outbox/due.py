@@ -1,16 +1,17 @@
 """What is due: taken by dispatchers, published, and looked at again."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Update, bindparam, insert, select, text, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS
 from messaging.outbox.records import Outcome
-from messaging.outbox.schema import attempts, mails
+from messaging.outbox.schema import IS_AMONG, attempts, mails
 from messaging.outbox.states import State
 
 #: How long a mail may lie in the broker's queue before it is asked whether it still is there, in milliseconds.
@@ -24,33 +25,41 @@ SUSPECT_DEATHS: Final = 2
 _SUSPECT_WAITS_MS: Final = 1_000
 
 _DUE = (
-    select(mails.c.id, mails.c.state, mails.c.published_at, mails.c.deaths, mails.c.attempts, mails.c.due_at)
+    select(mails.c.id, mails.c.state, mails.c.published_at, mails.c.deaths)
     .where(mails.c.due_at <= bindparam("now"))
     .order_by(mails.c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
 
+# Spelled as in the index, so that it is seen to fit.
+_DIED = text("deaths > 0 AND due_at IS NOT NULL")
+
 _SUSPECT_IN_PLAY = (
     select(mails.c.id)
-    .where(
-        # Spelled as in the index, so that it is seen to fit.
-        text("deaths > 0 AND due_at IS NOT NULL"),
-        mails.c.deaths >= SUSPECT_DEATHS,
-        mails.c.state.in_((State.QUEUED, State.SENDING)),
-    )
+    .where(_DIED, mails.c.deaths >= SUSPECT_DEATHS, mails.c.state.in_((State.QUEUED, State.SENDING)), ~IS_AMONG)
     .limit(1)
 )
 
-_AMONG = mails.c.id.in_(bindparam("ids", expanding=True))
-_QUEUE = update(mails).where(_AMONG).values(state=State.QUEUED.value, due_at=bindparam("until"), published_at=None)
-_POSTPONE = update(mails).where(_AMONG).values(due_at=bindparam("until"))
-_COUNT_DEATH = update(mails).where(_AMONG).values(deaths=mails.c.deaths + 1)
-_SUSPECT = update(mails).where(_AMONG).values(state=State.RETRYING.value, due_at=bindparam("until"))
-_POISON = update(mails).where(_AMONG).values(state=State.FAILED.value, due_at=None, finished_at=bindparam("now"))
+# Without the time that they are due: it would be found by the index of that, among all that is due.
+_ONCE_MORE = (
+    select(mails.c.id, mails.c.attempts, mails.c.due_at)
+    .where(_DIED, mails.c.deaths >= bindparam("deaths"), mails.c.state == State.SENDING)
+    .with_for_update(skip_locked=True)
+)
+
+_QUEUE = update(mails).where(IS_AMONG).values(state=State.QUEUED.value, due_at=bindparam("until"), published_at=None)
+_POSTPONE = update(mails).where(IS_AMONG).values(due_at=bindparam("until"))
+_COUNT_DEATH = update(mails).where(IS_AMONG).values(deaths=mails.c.deaths + 1)
+_SUSPECT = update(mails).where(IS_AMONG).values(state=State.RETRYING.value, due_at=bindparam("until"))
+_POISON = (
+    update(mails)
+    .where(IS_AMONG)
+    .values(state=State.FAILED.value, due_at=None, finished_at=bindparam("now"), deaths=mails.c.deaths + 1)
+)
 _PUBLISHED = (
     update(mails)
-    .where(_AMONG, mails.c.state == State.QUEUED)
+    .where(IS_AMONG, mails.c.state == State.QUEUED)
     .values(due_at=bindparam("until"), published_at=bindparam("now"))
 )
 
@@ -92,30 +101,31 @@ class DueMails:
         """Take mails that are due, the longest due first; who takes them has `PUBLISH_WITHIN_MS` to publish them.
 
         Args:
-            most: how many to take at the most.
+            most: how many to take at the most, besides the poison.
         """
         now = self._clock()
         with transaction(self._database.recording) as connection:
+            poison = self._fail_poison(connection, now)
             rows = connection.execute(_DUE, {"now": now, "most": most}).all()
-            if not rows:
-                return Due()
-            died = [row.id for row in rows if row.state == State.SENDING]
-            connection.execute(_COUNT_DEATH, {"ids": died})
-            due = self._sort(connection, rows)
+            due = _sort(connection, rows)
             soon = now + PUBLISH_WITHIN_MS
-            connection.execute(_POSTPONE, {"ids": due.waiting, "until": soon})
-            connection.execute(_QUEUE, {"ids": due.publish, "until": soon})
-            if due.suspects:
-                connection.execute(_SUSPECT, {"ids": due.suspects, "until": now + _SUSPECT_WAITS_MS})
-            if due.poison:
-                self._fail(connection, rows, due.poison, now)
+            _update(connection, _COUNT_DEATH, [row.id for row in rows if row.state == State.SENDING])
+            _update(connection, _POSTPONE, due.waiting, until=soon)
+            _update(connection, _QUEUE, due.publish, until=soon)
+            _update(connection, _SUSPECT, due.suspects, until=now + _SUSPECT_WAITS_MS)
+        due.poison = poison
         return due
+
+    def fail_poison(self) -> list[str]:
+        """Fail the mails that worker after worker died with: what is left of `take` while the relay is held."""
+        with transaction(self._database.recording) as connection:
+            return self._fail_poison(connection, self._clock())
 
     def mark_published(self, ids: Sequence[str]) -> None:
         """Note that the broker has these ids: nobody needs to publish them for a while."""
         now = self._clock()
         with transaction(self._database.recording) as connection:
-            connection.execute(_PUBLISHED, {"ids": ids, "until": now + PUBLISHED_FOR_MS, "now": now})
+            _update(connection, _PUBLISHED, ids, until=now + PUBLISHED_FOR_MS, now=now)
 
     def forget_published(self) -> None:
         """Make all that waits for a worker due now: for a broker that is known to have lost what it had."""
@@ -126,42 +136,55 @@ class DueMails:
                 .values(due_at=self._clock(), published_at=None)
             )
 
-    def _sort(self, connection: Connection, rows: Sequence[Any]) -> Due:
-        due = Due()
-        suspects: list[str] = []
-        for row in rows:
-            deaths = row.deaths + (row.state == State.SENDING)
-            if row.state == State.SENDING and deaths >= self._poison_limit:
-                due.poison.append(row.id)
-            elif row.state == State.QUEUED:
-                (due.publish if row.published_at is None else due.waiting).append(row.id)
-            elif deaths >= SUSPECT_DEATHS:
-                suspects.append(row.id)
-            else:
-                due.publish.append(row.id)
-        # Those that died just now are suspects in their old state still; they do not stand in their own way.
-        if suspects and connection.execute(_SUSPECT_IN_PLAY.where(mails.c.id.not_in(suspects))).first() is None:
-            due.publish.append(suspects.pop(0))
-        due.suspects = suspects
-        return due
-
-    def _fail(self, connection: Connection, rows: Sequence[Any], poison: Sequence[str], now: int) -> None:
-        connection.execute(_POISON, {"ids": poison, "now": now})
+    def _fail_poison(self, connection: Connection, now: int) -> list[str]:
+        """Fail what was claimed when its worker died, and has died as often as it may with that."""
+        rows = connection.execute(_ONCE_MORE, {"deaths": self._poison_limit - 1})
+        poison = [row for row in rows if row.due_at <= now]
+        ids = [row.id for row in poison]
+        _update(connection, _POISON, ids, now=now)
         reply = f"given up: {self._poison_limit} workers died while they were sending this mail"
-        connection.execute(
-            insert(attempts),
-            [
-                {
-                    "mail_id": row.id,
-                    "number": row.attempts,
-                    "started_at": now,
-                    "connect_ms": 0,
-                    "transfer_ms": 0,
-                    "outcome": Outcome.OURS.value,
-                    "code": None,
-                    "reply": reply,
-                }
-                for row in rows
-                if row.id in poison
-            ],
-        )
+        tried = [
+            {
+                "mail_id": row.id,
+                "number": row.attempts,
+                "started_at": now,
+                "connect_ms": 0,
+                "transfer_ms": 0,
+                "outcome": Outcome.OURS.value,
+                "code": None,
+                "reply": reply,
+            }
+            for row in poison
+        ]
+        if tried:
+            connection.execute(insert(attempts), tried)
+        return ids
+
+
+def _sort(connection: Connection, rows: Sequence[Any]) -> Due:
+    due = Due()
+    suspects = []
+    for row in rows:
+        if row.deaths + (row.state == State.SENDING) >= SUSPECT_DEATHS:
+            suspects.append(row)
+        else:
+            _publish(due, row)
+    # Those that are due do not stand in each other's way: all but one of them are put off now.
+    others = json.dumps([row.id for row in suspects])
+    if suspects and connection.execute(_SUSPECT_IN_PLAY, {"ids": others}).first() is None:
+        # Whose turn it is keeps it. Several are `queued` where the relay was held and they were its probes.
+        chosen = next((row for row in suspects if row.state == State.QUEUED), suspects[0])
+        suspects.remove(chosen)
+        _publish(due, chosen)
+    due.suspects = [row.id for row in suspects]
+    return due
+
+
+def _publish(due: Due, row: Any) -> None:
+    may_be_there = row.state == State.QUEUED and row.published_at is not None
+    (due.waiting if may_be_there else due.publish).append(row.id)
+
+
+def _update(connection: Connection, statement: Update, ids: Sequence[str], **values: int) -> None:
+    if ids:
+        connection.execute(statement, {"ids": json.dumps(ids), **values})

@@ -16,7 +16,8 @@ def new_id(now_ms: int) -> str:
     # 48 bits of milliseconds, 4 of version (7), 12 random, 2 of variant (binary 10), 62 random.
     random = secrets.randbits(_RANDOM_BITS)
     high, low = random >> 62, random & (2**62 - 1)
-    return str(uuid.UUID(int=now_ms << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
+    digits = f"{now_ms << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def is_id(text: str) -> bool:

@@ -3,7 +3,20 @@
 Every `_at` column is a time in milliseconds since 1970, UTC.
 """
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    func,
+    select,
+    text,
+)
 
 metadata = MetaData()
 
@@ -14,9 +27,9 @@ mails = Table(
     Column("state", Text, nullable=False),
     Column("due_at", BigInteger),
     Column("attempts", Integer, nullable=False),
-    Column("claims", Integer, nullable=False),
+    Column("claims", Integer, nullable=False, server_default=text("0")),
     #: Claims that ended in the death of who held them.
-    Column("deaths", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False, server_default=text("0")),
     Column("created_at", BigInteger, nullable=False),
     #: When the broker last confirmed this mail's id.
     Column("published_at", BigInteger),
@@ -34,6 +47,10 @@ mails = Table(
         postgresql_where=text("deaths > 0 AND due_at IS NOT NULL"),
     ),
 )
+
+#: Whether a mail is among `ids`, a JSON array: a statement that is made once, for any number of them. A list of
+#: parameters is rendered anew each time (55 instead of 38 µs for a claim).
+IS_AMONG = mails.c.id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value))
 
 attempts = Table(
     "attempts",

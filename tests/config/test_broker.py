@@ -1,4 +1,4 @@
-"""The brokers, without a server: what they are made of, and the bound of the embedded one."""
+"""The brokers, without a server: what they are made of."""
 
 import socket
 from collections.abc import Callable, Iterable
@@ -10,11 +10,14 @@ from dramatiq import Middleware
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
-from config.broker import ACTOR, QUEUE, make_broker, message_for
+from config.broker import make_broker, make_queue
 from config.broker_url import parse_broker_url
-from config.errors import MessagingError
-from config.memory_broker import MEMORY_LIMIT, BrokerFullError, MemoryBroker
-from config.rabbit_broker import RabbitBroker
+from config.memory_broker import MemoryBroker
+from config.memory_queue import MemoryQueue
+from config.message import QUEUE
+from config.rabbitmq.broker import RabbitBroker
+from config.rabbitmq.queue import RabbitQueue
+from tests.fixtures.brokers import message_for
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +42,6 @@ def _rabbit(value: str) -> RabbitBroker:
     return broker
 
 
-def test_a_message_carries_the_id_alone() -> None:
-    message = message_for("0190-id")
-    assert (message.queue_name, message.actor_name) == (QUEUE, ACTOR)
-    assert (message.args, message.kwargs, message.options) == (("0190-id",), {}, {})
-
-
 @pytest.mark.parametrize("url", ["memory://", "amqp://host"])
 def test_a_broker_has_our_queue_and_the_middleware_it_was_given_and_no_other(url: str) -> None:
     ours = Middleware()
@@ -54,28 +51,9 @@ def test_a_broker_has_our_queue_and_the_middleware_it_was_given_and_no_other(url
     assert QUEUE in broker.get_declared_queues()
 
 
-def test_the_embedded_broker_counts_what_waits(memory: MemoryBroker) -> None:
-    assert memory.depth(QUEUE) == 0
-    memory.enqueue(message_for("a"))
-    memory.enqueue(message_for("b"))
-    assert memory.depth(QUEUE) == 2
-
-
-def test_the_embedded_broker_takes_no_more_than_its_bound_and_goes_on_below_it(
-    memory: MemoryBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert MEMORY_LIMIT == 10_000
-    monkeypatch.setattr("config.memory_broker.MEMORY_LIMIT", 3)
-    for mail_id in "abc":
-        memory.enqueue(message_for(mail_id))
-    for _ in range(2):
-        with pytest.raises(BrokerFullError, match="3 ids are waiting already"):
-            memory.enqueue(message_for("d"))
-    assert memory.depth(QUEUE) == 3
-    memory.queues[QUEUE].get_nowait()
-    memory.enqueue(message_for("d"))
-    assert memory.depth(QUEUE) == 3
-    assert issubclass(BrokerFullError, MessagingError)
+def test_each_broker_is_published_to_in_its_own_way(memory: MemoryBroker) -> None:
+    assert isinstance(make_queue(memory), MemoryQueue)
+    assert isinstance(make_queue(_rabbit("amqp://host")), RabbitQueue)
 
 
 def test_rabbitmq_confirms_every_message() -> None:

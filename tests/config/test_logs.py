@@ -39,6 +39,12 @@ def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+def written(stream: io.StringIO) -> str:
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    return stream.getvalue()
+
+
 @pytest.mark.usefixtures("far_east")
 def test_text_is_one_line_with_the_time_in_utc(stream: io.StringIO) -> None:
     configure_logging("text", "info", stream)
@@ -53,14 +59,14 @@ def test_text_is_one_line_with_the_time_in_utc(stream: io.StringIO) -> None:
         }
     )
     logging.getLogger().handle(record)
-    assert stream.getvalue() == "1970-01-01T00:00:00Z INFO    messaging.intake: mail 42\n"
+    assert written(stream) == "1970-01-01T00:00:00Z INFO    messaging.intake: mail 42\n"
 
 
 def test_json_is_one_object_a_line(stream: io.StringIO) -> None:
     configure_logging("json", "info", stream)
     logging.getLogger("messaging.intake").warning('a "quoted"\nline %s', "é")
     logging.getLogger().error("another")
-    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+    first, second = (json.loads(line) for line in written(stream).splitlines())
     assert (first["level"], first["logger"], first["message"]) == ("WARNING", "messaging.intake", 'a "quoted"\nline é')
     assert first["process"] > 0
     assert first["timestamp"]
@@ -73,7 +79,7 @@ def test_json_keeps_an_exception_within_its_line(stream: io.StringIO) -> None:
         int("boom")
     except ValueError:
         logging.getLogger("messaging").exception("a bug")
-    (line,) = stream.getvalue().splitlines()
+    (line,) = written(stream).splitlines()
     assert "ValueError: invalid literal" in json.loads(line)["exc_info"]
 
 
@@ -82,7 +88,7 @@ def test_what_is_less_severe_than_the_level_is_not_logged(level: str, logged: in
     configure_logging("text", level, stream)
     for each in ("debug", "info", "warning", "error"):
         getattr(logging.getLogger("messaging"), each)("said")
-    assert len(stream.getvalue().splitlines()) == logged
+    assert len(written(stream).splitlines()) == logged
 
 
 def test_the_stream_is_looked_up_when_logging_is_configured(
@@ -91,14 +97,14 @@ def test_the_stream_is_looked_up_when_logging_is_configured(
     monkeypatch.setattr(sys, "stderr", stream)
     configure_logging("text", "info")
     logging.getLogger("messaging").info("said")
-    assert stream.getvalue().endswith("messaging: said\n")
+    assert written(stream).endswith("messaging: said\n")
 
 
 def test_configuring_again_does_not_log_twice(stream: io.StringIO) -> None:
     configure_logging("json", "info", io.StringIO())
     configure_logging("text", "info", stream)
     logging.getLogger("messaging").info("said")
-    assert len(stream.getvalue().splitlines()) == 1
+    assert len(written(stream).splitlines()) == 1
     assert len(logging.getLogger().handlers) == 1
 
 
@@ -106,4 +112,4 @@ def test_libraries_do_not_tell_every_step_of_their_own(stream: io.StringIO) -> N
     configure_logging("text", "debug", stream)
     logging.getLogger("pika.adapters.blocking_connection").error("Connection lost")
     logging.getLogger("waitress.queue").warning("Task queue depth is 1")
-    assert stream.getvalue() == ""
+    assert written(stream) == ""

@@ -15,9 +15,9 @@ from typing import Any
 import pika
 import pytest
 
-from config.broker import QUEUE, make_broker
+from config.broker import make_broker, make_queue
 from config.broker_url import parse_broker_url
-from config.rabbit_broker import RabbitBroker
+from config.message import QUEUE
 from messaging.outbox import due as due_module
 from messaging.outbox import outbox as outbox_module
 from messaging.outbox.database import Database
@@ -242,7 +242,8 @@ def test_a_backlog_does_not_multiply_itself(
     database = Database(url_of(tmp_path / "var" / "messaging.db"))
     database.upgrade()
     broker = make_broker(parse_broker_url(broker_url), [])
-    assert isinstance(broker, RabbitBroker)
+    gauge = make_queue(broker)
+    gauge.open(lambda _ids, _refused: None)
     stop = threading.Event()
     due = DueMails(database, 5)
     rounds = 0
@@ -257,18 +258,19 @@ def test_a_backlog_does_not_multiply_itself(
         return taken
 
     monkeypatch.setattr(due, "take", counted(due.take))
-    dispatching = threading.Thread(target=Dispatcher(due, RelayHold(database, 60.0), broker, None).run, args=(stop,))
+    dispatcher = Dispatcher(due, RelayHold(database, 60.0), make_queue(broker), None)
+    dispatching = threading.Thread(target=dispatcher.run, args=(stop,))
     try:
         outbox = Outbox(database)
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda recipient: accept(outbox, recipient), recipients))
-        assert broker.depth(QUEUE) == 0  # there is no queue yet
+        assert gauge.depth() == 0
         dispatching.start()
         deepest = 0
 
         def depth() -> int:
             nonlocal deepest
-            found = broker.depth(QUEUE)
+            found = gauge.depth()
             deepest = max(deepest, found)
             return found
 
@@ -279,7 +281,7 @@ def test_a_backlog_does_not_multiply_itself(
     finally:
         stop.set()
         dispatching.join()
-        broker.close()
+        gauge.close(1)
         database.close()
     with system.workers:
         smtp_sink.wait_for(3000, within_s=60)

@@ -34,10 +34,15 @@ class Dribble:
     pause_s: float
 
 
-#: A text is the answer itself, such as "451 4.3.0 try later"; the connection is closed after a 421 (RFC 5321, 3.8).
-Action = str | Drop | Silence | Delay | Dribble
+@dataclass(frozen=True)
+class Hold:
+    """Keep the answer back while more commands are waiting, and send it with the next (RFC 2920, section 3.2)."""
 
-#: By stage: one action for every time, or a list, of which each time takes the next (None answers as usual, and so does
+    answer: str
+
+
+#: A text is the answer itself, such as "451 4.3.0 try later"; the connection is closed after a 421 (RFC 5321, 3.8).
+Action = str | Drop | Silence | Delay | Dribble | Hold
 
 
 @dataclass
@@ -47,6 +52,8 @@ class Conversation:
     #: The commands as they came, and our answers, in order: "C: EHLO me", "S: 250 HELP".
     lines: list[str] = field(default_factory=list)
     tls: bool = False
+    #: The commands behind which the next was there before they were answered.
+    ahead: list[str] = field(default_factory=list)
     #: The name that logged in.
     login: str | None = None
     open: bool = True
@@ -93,6 +100,6 @@ class Director:
             return self._script(stage, argument, conversation)
         times = self._reached[stage] = self._reached.get(stage, 0) + 1
         told = self._script.get(stage)
-        if told is None or isinstance(told, (str, Drop, Silence, Delay, Dribble)):
+        if told is None or isinstance(told, Action):
             return told
         return told[times - 1] if times <= len(told) else None

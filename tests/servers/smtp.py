@@ -26,6 +26,7 @@ class SmtpServer:
         tls: `none` does not offer STARTTLS.
         login: the name and password that are accepted, and then demanded; None offers no AUTH.
         context: the certificate to show; by default one for 127.0.0.1 and localhost that `ca_file` vouches for.
+        pipelining: whether that is offered (RFC 2920), as nearly every relay does.
     """
 
     def __init__(
@@ -35,10 +36,12 @@ class SmtpServer:
         tls: Tls = "none",
         login: tuple[str, str] | None = None,
         context: ssl.SSLContext | None = None,
+        pipelining: bool = True,
     ) -> None:
         self._tls = tls
         self._login = login
         self._context = context
+        self.pipelining = pipelining
         self._port = 0
         self._director = Director(script or {})
         self._connections: list[ScriptedSmtp] = []
@@ -129,6 +132,7 @@ class SmtpServer:
             self._login,
             context if self._tls == "starttls" else None,
             self.mails.append,
+            pipelining=self.pipelining,
         )
         self._connections.append(connection)
         self.conversations.append(connection.conversation)

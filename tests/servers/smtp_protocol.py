@@ -9,7 +9,7 @@ from typing import Any, AnyStr, NoReturn
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from tests.servers.script import Action, Conversation, Delay, Dribble, Drop, Received, Silence, Stage
+from tests.servers.script import Action, Conversation, Delay, Dribble, Drop, Hold, Received, Silence, Stage
 
 #: aiosmtpd's own way with a command, and what EHLO announces.
 _Usual = Callable[[str | None], Awaitable[None]]
@@ -28,6 +28,7 @@ class ScriptedSmtp(SMTP):
         script: says what to do at a stage, with a command's argument, in a conversation.
         login: the name and password that are accepted; None offers no AUTH, and asks for none.
         starttls: what STARTTLS needs; None does not offer it.
+        pipelining: whether that is offered.
         on_mail: called with each mail that came in whole.
     """
 
@@ -37,13 +38,18 @@ class ScriptedSmtp(SMTP):
         login: tuple[str, str] | None,
         starttls: ssl.SSLContext | None,
         on_mail: Callable[[Received], None],
+        *,
+        pipelining: bool,
     ) -> None:
         self._script = script
         self._login = login
+        self._pipelining = pipelining
         self._on_mail = on_mail
         self._greeted = False
         #: Sent in place of whatever aiosmtpd answers to the command at hand.
         self._instead: Action | None = None
+        #: Answers that were kept back.
+        self._held = b""
         self.conversation = Conversation()
         super().__init__(
             _Hooks(self._extensions, self._mail),
@@ -90,10 +96,14 @@ class ScriptedSmtp(SMTP):
             await self._send("530 5.7.0 Authentication required")
             return
         told = await self._told(stage, argument or "")
+        if self._more_is_waiting():
+            self.conversation.ahead.append(stage)
         if told is None:
             await usual(argument)
         elif _answer(told).startswith(("2", "3")):
             self._instead = told
+            if stage == "DATA" and self.envelope is not None and not self.envelope.rcpt_tos:
+                self.envelope.rcpt_tos.append("nobody")  # it is told to take a mail for nobody
             await usual(argument)
             self._instead = None
         else:
@@ -117,6 +127,10 @@ class ScriptedSmtp(SMTP):
             return
         self.conversation.lines += [f"S: {line}" for line in answer.splitlines()]
         sent = "".join(f"{line}\r\n" for line in answer.splitlines()).encode()
+        if isinstance(action, Hold) and self._more_is_waiting():
+            self._held += sent
+            return
+        sent, self._held = self._held + sent, b""
         pause_s = action.pause_s if isinstance(action, Dribble) else None
         for piece in [sent] if pause_s is None else [sent[at : at + 1] for at in range(len(sent))]:
             self._writer.write(piece)
@@ -125,6 +139,9 @@ class ScriptedSmtp(SMTP):
         if answer.startswith("421"):
             self._writer.close()
             await _for_ever()
+
+    def _more_is_waiting(self) -> bool:
+        return bool(self._reader._buffer)  # type: ignore[attr-defined]
 
     async def _end(self) -> NoReturn:
         self.cut()
@@ -147,8 +164,9 @@ class ScriptedSmtp(SMTP):
         self._on_mail(Received(str(envelope.mail_from), recipients, content, answer, time.time(), self.conversation))
 
     def _extensions(self, answer: list[str]) -> list[str]:
-        """What EHLO offers: no login where none is accepted."""
-        return [line for line in answer if self._login or not line.startswith("250-AUTH")]
+        """The server's name, and what EHLO offers: no login where none is accepted."""
+        name, *offered = [line for line in answer if self._login or not line.startswith("250-AUTH")]
+        return [name, "250-PIPELINING", *offered] if self._pipelining else [name, *offered]
 
     def _check_login(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         name, password = (part.decode() for part in data) if isinstance(data, LoginPassword) else ("", "")
@@ -178,7 +196,7 @@ class _Hooks:
 
 
 def _answer(action: Action) -> str:
-    return action.answer if isinstance(action, Dribble) else action if isinstance(action, str) else ""
+    return action.answer if isinstance(action, Dribble | Hold) else action if isinstance(action, str) else ""
 
 
 def _text(status: str | bytes) -> str:

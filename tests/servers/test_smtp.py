@@ -10,7 +10,7 @@ import pytest
 
 from tests.fixtures.waiting import until
 from tests.servers.certificates import authority
-from tests.servers.script import Action, Delay, Dribble, Drop, Script, Silence
+from tests.servers.script import Action, Delay, Dribble, Drop, Hold, Script, Silence
 from tests.servers.smtp import SmtpServer
 
 MAIL = b"Subject: hi\r\n\r\n.dotted\r\n"
@@ -136,6 +136,55 @@ def test_dribbled_bytes_make_the_whole_answer() -> None:
         began = time.monotonic()
         assert smtp.mail("me@example.com") == (250, b"2.1.0 fine")
         assert time.monotonic() - began >= 0.1
+
+
+_GROUP = b"MAIL FROM:<me@example.com>\r\nRCPT TO:<you@example.com>\r\nDATA\r\n"
+
+
+def test_commands_that_come_together_are_noted_and_answered_one_after_the_other() -> None:
+    with SmtpServer() as server, client(server) as smtp:
+        smtp.ehlo()
+        assert smtp.has_extn("pipelining")
+        smtp.send(_GROUP)
+        assert [smtp.getreply()[0] for _ in range(3)] == [250, 250, 354]
+        smtp.send(b".\r\n")
+        assert smtp.getreply()[0] == 250
+        assert server.conversations[0].ahead == ["MAIL", "RCPT"]
+
+
+def test_pipelining_can_be_withheld() -> None:
+    with SmtpServer(pipelining=False) as server, client(server) as smtp:
+        smtp.ehlo()
+        assert not smtp.has_extn("pipelining")
+        server.follow({"MAIL": Delay(0.05)})
+        smtp.mail("me@example.com")
+        smtp.rcpt("you@example.com")
+        assert server.conversations[0].ahead == []
+
+
+def test_an_answer_is_held_while_more_commands_wait() -> None:
+    held = Hold("250 held")
+    with SmtpServer({"MAIL": held, "RCPT": [None, Drop()]}) as server, client(server) as smtp:
+        smtp.ehlo()
+        assert smtp.mail("me@example.com") == (250, b"held")  # nothing waits
+        smtp.rset()
+        smtp.send(b"MAIL FROM:<me@example.com>\r\nRCPT TO:<you@example.com>\r\n")
+        assert smtp.getreply() == (250, b"held")
+        assert smtp.getreply()[0] == 250
+        smtp.rset()
+        smtp.send(b"MAIL FROM:<me@example.com>\r\nRCPT TO:<you@example.com>\r\n")
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            smtp.getreply()  # what is held is lost with the connection
+
+
+def test_a_mail_for_nobody_is_taken_if_it_is_told_to() -> None:
+    with SmtpServer({"RCPT": "550 5.1.1 nobody", "DATA": "354 go on"}) as server, client(server) as smtp:
+        smtp.ehlo()
+        smtp.send(_GROUP)
+        assert [smtp.getreply()[0] for _ in range(3)] == [250, 550, 354]
+        smtp.send(b".\r\n")
+        assert smtp.getreply()[0] == 250
+        assert [(mail.recipients, mail.content) for mail in server.accepted] == [(("nobody",), b"")]
 
 
 def test_the_script_can_be_replaced_while_a_connection_is_open() -> None:

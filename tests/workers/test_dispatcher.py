@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from config.mail_queue import QueueError
 from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database
 from messaging.outbox.due import PUBLISHED_FOR_MS, Due, DueMails
@@ -16,7 +17,7 @@ from messaging.outbox.records import Attempt, Finish, Outcome
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.retention import Retention
 from messaging.outbox.states import State
-from tests.fixtures.brokers import RememberingBroker
+from tests.fixtures.brokers import RememberingQueue
 from tests.fixtures.clock import Clock
 from tests.fixtures.storage import accept
 from tests.fixtures.threads import all_at_once
@@ -31,8 +32,8 @@ POISON_LIMIT = 5
 
 
 @pytest.fixture
-def broker() -> RememberingBroker:
-    return RememberingBroker()
+def queue() -> RememberingQueue:
+    return RememberingQueue()
 
 
 @pytest.fixture
@@ -46,8 +47,10 @@ def hold(database: Database, clock: Clock) -> RelayHold:
 
 
 @pytest.fixture
-def dispatcher(due_mails: DueMails, hold: RelayHold, broker: RememberingBroker) -> Dispatcher:
-    return Dispatcher(due_mails, hold, broker, None)
+def dispatcher(due_mails: DueMails, hold: RelayHold, queue: RememberingQueue) -> Dispatcher:
+    dispatcher = Dispatcher(due_mails, hold, queue, None)
+    dispatcher.open()
+    return dispatcher
 
 
 @pytest.fixture
@@ -61,11 +64,11 @@ def due(outbox: Outbox, clock: Clock) -> list[str]:
     return ids
 
 
-def published_by(dispatcher: Dispatcher, broker: RememberingBroker) -> int:
+def published_by(dispatcher: Dispatcher, queue: RememberingQueue) -> int:
     """How many ids the next look publishes."""
-    before = len(broker.ids)
+    before = len(queue.ids)
     dispatcher.step()
-    return len(broker.ids) - before
+    return len(queue.ids) - before
 
 
 @contextmanager
@@ -81,113 +84,115 @@ def running(dispatcher: Dispatcher) -> Iterator[None]:
         thread.join()
 
 
-def test_what_is_due_is_published_in_its_order(
-    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str]
-) -> None:
+def test_what_is_due_is_published_in_its_order(dispatcher: Dispatcher, queue: RememberingQueue, due: list[str]) -> None:
     assert not dispatcher.step()  # nothing is left
-    assert broker.ids == due
-    assert [message.args for message in broker.messages()] == [(mail_id,) for mail_id in due]
+    assert queue.ids == due
 
 
-def test_what_is_not_due_is_not_published(dispatcher: Dispatcher, broker: RememberingBroker, outbox: Outbox) -> None:
+def test_what_is_not_due_is_not_published(dispatcher: Dispatcher, queue: RememberingQueue, outbox: Outbox) -> None:
     accept(outbox)
-    assert published_by(dispatcher, broker) == 0
-    assert broker.ids == []
+    assert published_by(dispatcher, queue) == 0
+    assert queue.ids == []
 
 
 def test_what_was_published_is_left_alone_for_a_while(
-    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], clock: Clock
+    dispatcher: Dispatcher, queue: RememberingQueue, due: list[str], clock: Clock
 ) -> None:
     dispatcher.step()
     clock.pass_s(LATER_S - 0.001)
-    assert published_by(dispatcher, broker) == 0
-    assert broker.ids == due
+    assert published_by(dispatcher, queue) == 0
+    assert queue.ids == due
 
 
 def test_what_a_broker_lost_is_published_again(
-    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], clock: Clock
+    dispatcher: Dispatcher, queue: RememberingQueue, due: list[str], clock: Clock
 ) -> None:
     dispatcher.step()
     clock.pass_s(LATER_S)
-    assert published_by(dispatcher, broker) == 5
-    assert sorted(broker.ids) == sorted(due * 2)
+    assert published_by(dispatcher, queue) == 5
+    assert sorted(queue.ids) == sorted(due * 2)
 
 
 def test_a_backlog_does_not_multiply_itself(
     dispatcher: Dispatcher,
-    broker: RememberingBroker,
+    queue: RememberingQueue,
     due: list[str],
     due_mails: DueMails,
     outbox: Outbox,
     clock: Clock,
 ) -> None:
     dispatcher.step()
-    broker.pretended_depth = REPUBLISH_BELOW
+    queue.pretended_depth = REPUBLISH_BELOW
     for _ in range(5):
         clock.pass_s(LATER_S)
-        assert published_by(dispatcher, broker) == 0
+        assert published_by(dispatcher, queue) == 0
         # They count as published: the next look does not find them again.
         assert len(due_mails.take(10)) == 0
-    assert broker.ids == due
+    assert queue.ids == due
     # What is new does not have to wait for the backlog.
     fresh = accept(outbox).id
     clock.pass_s(WITHIN_S)
     dispatcher.step()
-    assert broker.ids == [*due, fresh]
-    broker.pretended_depth = REPUBLISH_BELOW - 1
+    assert queue.ids == [*due, fresh]
+    queue.pretended_depth = REPUBLISH_BELOW - 1
     clock.pass_s(LATER_S)
     dispatcher.step()
-    assert sorted(broker.ids) == sorted([*due, fresh] * 2)
+    assert sorted(queue.ids) == sorted([*due, fresh] * 2)
 
 
 def test_what_the_broker_does_not_take_is_due_again_soon(
-    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], clock: Clock
+    dispatcher: Dispatcher, queue: RememberingQueue, due: list[str], clock: Clock
 ) -> None:
-    broker.script = [None, None, ConnectionResetError("gone")]
-    with pytest.raises(ConnectionResetError):
+    queue.script = [None, None, "gone", "gone", "gone"]
+    with pytest.raises(QueueError, match="gone"):
         dispatcher.step()
-    assert broker.ids == due[:2]
-    assert published_by(dispatcher, broker) == 0
+    assert queue.ids == due[:2]
+    assert published_by(dispatcher, queue) == 0
     clock.pass_s(WITHIN_S)
-    assert published_by(dispatcher, broker) == 3
-    assert sorted(broker.ids) == sorted(due)
+    assert published_by(dispatcher, queue) == 3
+    assert sorted(queue.ids) == sorted(due)
 
 
 def test_a_broker_that_cannot_say_how_much_it_has_loses_nothing(
     dispatcher: Dispatcher,
-    broker: RememberingBroker,
+    queue: RememberingQueue,
     due: list[str],
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def depth(_queue: str) -> int:
-        raise ConnectionResetError("gone")
+    def depth() -> int:
+        raise QueueError("gone")
 
     dispatcher.step()
     clock.pass_s(LATER_S)
     with monkeypatch.context() as patch:
-        patch.setattr(broker, "depth", depth)
-        with pytest.raises(ConnectionResetError):
+        patch.setattr(queue, "depth", depth)
+        with pytest.raises(QueueError, match="gone"):
             dispatcher.step()
     clock.pass_s(WITHIN_S)
-    assert published_by(dispatcher, broker) == 5
-    assert sorted(broker.ids) == sorted(due * 2)
+    assert published_by(dispatcher, queue) == 5
+    assert sorted(queue.ids) == sorted(due * 2)
 
 
-def test_several_dispatchers_publish_each_mail_once(
-    due_mails: DueMails, hold: RelayHold, broker: RememberingBroker, due: list[str]
-) -> None:
-    all_at_once(lambda _: Dispatcher(due_mails, hold, broker, None).step(), range(6))
-    assert sorted(broker.ids) == sorted(due)
+def test_several_dispatchers_publish_each_mail_once(due_mails: DueMails, hold: RelayHold, due: list[str]) -> None:
+    queues = [RememberingQueue() for _ in range(6)]
+
+    def step(queue: RememberingQueue) -> None:
+        dispatcher = Dispatcher(due_mails, hold, queue, None)
+        dispatcher.open()
+        dispatcher.step()
+
+    all_at_once(step, queues)
+    assert sorted(mail_id for queue in queues for mail_id in queue.ids) == sorted(due)
 
 
 def test_a_full_batch_is_followed_by_the_next_at_once(
-    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], monkeypatch: pytest.MonkeyPatch
+    dispatcher: Dispatcher, queue: RememberingQueue, due: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BATCH", 2)
     monkeypatch.setattr(module, "PERIOD_S", 1000.0)
     with running(dispatcher):
-        until(lambda: broker.ids == due)
+        until(lambda: queue.ids == due)
 
 
 def test_it_ends_at_once(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +203,7 @@ def test_it_ends_at_once(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 
 def test_it_survives_a_broker_that_goes_away_and_comes_back(
     dispatcher: Dispatcher,
-    broker: RememberingBroker,
+    queue: RememberingQueue,
     due: list[str],
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
@@ -206,14 +211,14 @@ def test_it_survives_a_broker_that_goes_away_and_comes_back(
 ) -> None:
     monkeypatch.setattr(module, "PERIOD_S", 0.001)
     caplog.set_level(logging.INFO, module.__name__)
-    broker.down = ConnectionRefusedError("nobody listens")
+    queue.down = "ConnectionRefusedError: nobody listens"
     with running(dispatcher):
         for _ in range(3):
-            assert broker.arrived.acquire(timeout=10)
+            assert queue.arrived.acquire(timeout=10)
             clock.pass_s(WITHIN_S)
-        broker.down = None
+        queue.down = None
         clock.pass_s(WITHIN_S)
-        until(lambda: set(broker.ids) == set(due))
+        until(lambda: set(queue.ids) == set(due))
         until(lambda: len(caplog.records) == 2)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert "ConnectionRefusedError" in caplog.messages[0]
@@ -221,14 +226,14 @@ def test_it_survives_a_broker_that_goes_away_and_comes_back(
 
 def test_it_does_not_say_that_a_broker_is_back_while_there_is_nothing_to_publish(
     dispatcher: Dispatcher,
-    broker: RememberingBroker,
+    queue: RememberingQueue,
     due: list[str],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(module, "PERIOD_S", 0.001)
     caplog.set_level(logging.INFO, module.__name__)
-    broker.down = ConnectionRefusedError("nobody listens")
+    queue.down = "ConnectionRefusedError: nobody listens"
     looked = threading.Semaphore(0)
     step = dispatcher.step
 
@@ -245,7 +250,7 @@ def test_it_does_not_say_that_a_broker_is_back_while_there_is_nothing_to_publish
 
 def test_it_survives_a_database_that_goes_away_and_comes_back(
     dispatcher: Dispatcher,
-    broker: RememberingBroker,
+    queue: RememberingQueue,
     due: list[str],
     due_mails: DueMails,
     monkeypatch: pytest.MonkeyPatch,
@@ -265,14 +270,14 @@ def test_it_survives_a_database_that_goes_away_and_comes_back(
             for _ in range(3):
                 assert asked.acquire(timeout=10)
             patch.undo()
-            until(lambda: broker.ids == due)
+            until(lambda: queue.ids == due)
             until(lambda: len(caplog.records) == 2)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
 def test_ids_of_a_confirm_that_could_not_be_noted_are_published_again_and_not_lost(
     dispatcher: Dispatcher,
-    broker: RememberingBroker,
+    queue: RememberingQueue,
     due: list[str],
     due_mails: DueMails,
     clock: Clock,
@@ -285,39 +290,66 @@ def test_ids_of_a_confirm_that_could_not_be_noted_are_published_again_and_not_lo
         patch.setattr(due_mails, "mark_published", mark_published)
         with pytest.raises(OutboxUnavailableError):
             dispatcher.step()
-    assert broker.ids == due
+    assert queue.ids == due
     clock.pass_s(WITHIN_S)
-    assert published_by(dispatcher, broker) == 5
+    assert published_by(dispatcher, queue) == 5
 
 
 # While the relay is held.
 
 
 def test_while_the_relay_is_held_one_probe_goes_at_a_time(
-    dispatcher: Dispatcher, broker: RememberingBroker, due: list[str], hold: RelayHold, clock: Clock
+    dispatcher: Dispatcher, queue: RememberingQueue, due: list[str], hold: RelayHold, clock: Clock
 ) -> None:
     hold.begin("Connection refused")
     assert not dispatcher.step()
-    assert broker.ids == []
+    assert queue.ids == []
     for probes in range(1, 4):
         clock.pass_s(PROBE_S)
         for _ in range(3):
             assert not dispatcher.step()
         # Another one each time: it may be the mail.
-        assert broker.ids == due[:probes]
+        assert queue.ids == due[:probes]
     hold.release()
     clock.pass_s(WITHIN_S)
     dispatcher.step()
-    assert sorted(broker.ids[3:]) == sorted(due)
+    assert sorted(queue.ids[3:]) == sorted(due)
 
 
 def test_with_nothing_to_probe_with_nothing_is_published(
-    dispatcher: Dispatcher, broker: RememberingBroker, hold: RelayHold, clock: Clock
+    dispatcher: Dispatcher, queue: RememberingQueue, hold: RelayHold, clock: Clock
 ) -> None:
     hold.begin("Connection refused")
     clock.pass_s(PROBE_S)
     assert not dispatcher.step()
-    assert broker.ids == []
+    assert queue.ids == []
+
+
+def test_a_probe_that_kills_its_workers_fails_and_another_mail_is_tried(
+    dispatcher: Dispatcher,
+    queue: RememberingQueue,
+    outbox: Outbox,
+    database: Database,
+    hold: RelayHold,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hold.begin("Connection refused")
+    poison = accept(outbox)
+    claims = Claims(database, 1.0, clock)
+    clock.pass_s(PROBE_S)
+    for _ in range(POISON_LIMIT):
+        dispatcher.step()
+        assert claims.claim(poison.id)
+        clock.pass_s(PROBE_S)
+    other = accept(outbox)
+    dispatcher.step()
+    assert queue.ids == [poison.id] * POISON_LIMIT + [other.id]
+    after = outbox.read(poison.id)
+    assert after is not None
+    assert after.state is State.FAILED
+    assert caplog.text.count(f"mail {poison.id} failed: worker after worker died with it") == 1
+    assert hold.read() is not None
 
 
 # What is finished, and what never will be.
@@ -325,7 +357,7 @@ def test_with_nothing_to_probe_with_nothing_is_published(
 
 def test_poison_is_told_and_not_published(
     dispatcher: Dispatcher,
-    broker: RememberingBroker,
+    queue: RememberingQueue,
     outbox: Outbox,
     database: Database,
     clock: Clock,
@@ -336,9 +368,9 @@ def test_poison_is_told_and_not_published(
     for _ in range(POISON_LIMIT):
         assert claims.claim(mail.id)
         clock.pass_s(1)
-        broker.ids.clear()
+        queue.ids.clear()
         dispatcher.step()
-    assert broker.ids == []
+    assert queue.ids == []
     after = outbox.read(mail.id)
     assert after is not None
     assert after.state is State.FAILED
@@ -348,7 +380,7 @@ def test_poison_is_told_and_not_published(
 def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
     due_mails: DueMails,
     hold: RelayHold,
-    broker: RememberingBroker,
+    queue: RememberingQueue,
     outbox: Outbox,
     database: Database,
     clock: Clock,
@@ -362,7 +394,7 @@ def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
         assert claim is not None
         attempt = Attempt(1, clock(), 0, 0, Outcome.SENT, 250, "Ok")
         assert claims.finish(Finish(claim, State.SENT, None, charged=True, attempt=attempt))
-    dispatcher = Dispatcher(due_mails, hold, broker, Retention(database, 1000.0, clock))
+    dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, 1000.0, clock))
     with running(dispatcher):
         clock.pass_s(1001)
         young = accept(outbox)

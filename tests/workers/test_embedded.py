@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from config.broker import make_queue
 from config.settings import Settings
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.due import DueMails
@@ -40,7 +41,9 @@ class Life:
         self.outbox = Outbox(database)
         self.hold = parts.dispatcher._hold
         self._worker = EmbeddedWorker(parts, threads=4)
-        self._publisher = BrokerPublisher(parts.broker, parts.due, RelayHold(database, settings.hold_probe_s))
+        self._publisher = BrokerPublisher(
+            make_queue(parts.broker), parts.due, RelayHold(database, settings.hold_probe_s)
+        )
         self._ended = False
         self._worker.start()
         self._publisher.start()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from dramatiq import Worker
 
-from config.broker import make_broker, message_for
+from config.broker import make_broker
 from config.broker_url import BrokerUrl
 from config.memory_broker import MemoryBroker
 from messaging.outbox.clock import clock_ms
@@ -21,6 +21,7 @@ from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
+from tests.fixtures.brokers import message_for
 from tests.fixtures.flaky import FlakyClaims
 from tests.fixtures.storage import accept
 from tests.fixtures.transports import ScriptedTransport

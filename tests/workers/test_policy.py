@@ -33,13 +33,16 @@ _MINUTES = (60.0, 300.0, 900.0)
         (Stage.MAIL, 450, "4.1.8 Sender's domain not found", RelayError),
         (Stage.MAIL, 452, "4.3.1 Insufficient storage", RelayError),
         (Stage.MAIL, 501, "Syntax", RelayError),
-        # The login may be asked for late, and its codes mean the same then.
+        # The login may be asked for late.
         (Stage.MAIL, 530, "5.7.0 Authentication required", RelayError),
-        (Stage.RCPT, 530, "5.7.0 Authentication required", RelayError),
         (Stage.RCPT, 535, "5.7.8 Session expired", RelayError),
-        (Stage.RCPT, 538, "5.7.11 Encryption required", RelayError),
         (Stage.DATA, 534, "5.7.9 Too weak", RelayError),
-        (Stage.END, 454, "4.7.0 Temporary authentication failure", RelayError),
+        # Relays also ask for it where they would not relay to this one recipient: Postfix by 454, others by 530.
+        (Stage.RCPT, 454, "4.7.1 <x@example.com>: Relay access denied", BusyError),
+        (Stage.RCPT, 530, "5.7.0 Authentication required", BusyError),
+        (Stage.RCPT, 530, "Authentication required", BusyError),
+        (Stage.RCPT, 538, "5.7.11 Encryption required", BusyError),
+        (Stage.END, 454, "4.7.0 Temporary authentication failure", BusyError),
         (Stage.RCPT, 550, "5.7.8 Bad credentials", RelayError),
         (Stage.RCPT, 550, "5.7.9 Too weak", RelayError),
         (Stage.RCPT, 550, "5.7.14 Please log in by your browser", RelayError),

@@ -1,7 +1,5 @@
 """Hands mails to an SMTP relay (RFC 5321, RFC 6409) and keeps connections for the next ones."""
 
-import contextlib
-import socket
 import ssl
 import threading
 import time
@@ -12,7 +10,8 @@ from config.relay import SmtpRelay
 from workers.composing import Composed
 from workers.errors import DeliveryError, RelayError
 from workers.transports.deadlines import Deadlines
-from workers.transports.smtp_connection import CONNECT_TIMEOUT_S, SmtpConnection, open_connection
+from workers.transports.smtp_connection import SmtpConnection
+from workers.transports.smtp_opening import CONNECT_TIMEOUT_S, open_connection
 from workers.transports.transport import Receipt
 
 #: Longest conversation about one mail, in seconds: above the longest wait in it.
@@ -90,7 +89,7 @@ class SmtpTransport:
         """Hand a mail over on a connection, and keep that if it is good for another one."""
         ready = time.monotonic()
         try:
-            with self._deadlines.limit(connection.socket, self._conversation_timeout_s):
+            with connection.limit(self._conversation_timeout_s):
                 code, reply = connection.send(mail)
         except DeliveryError as error:
             error.connect_ms, error.transfer_ms = _ms(began, ready), _ms(ready, time.monotonic())
@@ -98,6 +97,9 @@ class SmtpTransport:
                 connection.close()
             else:
                 self._keep(connection)
+            raise
+        except BaseException:
+            connection.close()
             raise
         answered = time.monotonic()
         self._keep(connection)
@@ -116,7 +118,7 @@ class SmtpTransport:
 
     def _stands(self, connection: SmtpConnection) -> bool:
         """Ask whether a connection can take another mail; `abort` cuts this, too."""
-        with self._deadlines.limit(connection.socket, CONNECT_TIMEOUT_S):
+        with connection.limit(CONNECT_TIMEOUT_S):
             return connection.reset()
 
     def _keep(self, connection: SmtpConnection) -> None:
@@ -128,23 +130,20 @@ class SmtpTransport:
 
     def _open(self) -> SmtpConnection:
         asked_at = time.monotonic()
-        with self._opening, contextlib.ExitStack() as stack:
+        with self._opening:
             if self._failure and asked_at - self._failure[0] < _SHARED_FAILURE_S:
                 raise RelayError(self._failure[1].reply, self._failure[1].code)
-
-            def limit(connection: socket.socket) -> None:
-                seconds = min(OPENING_TIMEOUT_S, self._conversation_timeout_s)
-                stack.enter_context(self._deadlines.limit(connection, seconds))
-
+            within_s = min(OPENING_TIMEOUT_S, self._conversation_timeout_s)
             try:
-                return open_connection(self._relay, self._context, limit)
+                return open_connection(self._relay, lambda: self._context, self._deadlines, within_s)
             except RelayError as error:
                 self._failure = (time.monotonic(), error)
                 raise
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        # Checks the certificate and its name against the system's authorities; TLS 1.2 at the least.
+        # Checks the certificate and its name against the system's authorities, which takes a while to read; TLS 1.2 at
+        # the least.
         return ssl.create_default_context()
 
 

@@ -1,6 +1,8 @@
 """Health: the process answers whatever is down, and readiness names what is."""
 
 import json
+import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -8,11 +10,13 @@ import pytest
 
 from config.errors import MessagingError
 from messaging.application import Application
+from messaging.endpoints import health
 from messaging.endpoints.health import NotReadyError, check_hold, check_workers
 from messaging.routes import internal_router
 from tests.fixtures.client import JSON, Client
 from tests.fixtures.refusals import refusal
 from tests.fixtures.service import Service
+from tests.fixtures.waiting import until
 
 
 class Part:
@@ -84,6 +88,24 @@ def test_what_is_wrong_is_told_where_the_words_are_ours() -> None:
 
     internal = Client(Application(internal_router({"broker": misfit}), 1024))
     assert internal.get("/readyz").text == "down: broker (queue mail: delete it, it is made anew)"
+
+
+def test_a_part_that_hangs_holds_up_no_answer_and_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "ANSWER_WITHIN_S", 0.2)
+    asked, go = [], threading.Event()
+
+    def hang() -> None:
+        asked.append(1)
+        go.wait(30)
+
+    internal = Client(Application(internal_router({"database": Part(), "broker": hang}), 1024))
+    began = time.monotonic()
+    for _ in range(3):
+        assert internal.get("/readyz").text.startswith("down: broker (no answer for ")
+    assert time.monotonic() - began < 2
+    assert len(asked) == 1
+    go.set()
+    until(lambda: internal.get("/readyz").text == "ready")
 
 
 def test_no_worker_is_a_part_that_is_down_until_one_is_seen(service: Service) -> None:

@@ -3,11 +3,13 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import QueuePool
 
 from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database, transaction
@@ -34,6 +36,20 @@ def claim_at_once(workers: Sequence[Claims], mail: Mail) -> list[Claim]:
     """Have every worker claim the mail at the same moment; returns the claims that were given."""
     futures = all_at_once(lambda worker: worker.claim(mail.id), workers)
     return [claim for claim in (future.result() for future in futures) if claim]
+
+
+def write_together(claims: Claims, calls: Sequence[Callable[[], object]]) -> list[object]:
+    """Have the first call written by itself and then the others, in their order, together; returns what each does."""
+    group, connections = claims._group, claims._database.recording.pool
+    assert isinstance(connections, QueuePool)
+    with ThreadPoolExecutor(len(calls)) as pool:
+        with locked(claims._database._path):
+            futures = [pool.submit(calls[0])]
+            until(connections.checkedout)
+            for waiting, call in enumerate(calls[1:], start=1):
+                futures.append(pool.submit(call))
+                until(lambda waiting=waiting: len(group._waiting) == waiting)  # type: ignore[misc]
+        return [future.exception() or future.result() for future in futures]
 
 
 def attempt(number: int = 1, outcome: Outcome = Outcome.SENT, code: int | None = 250, reply: str = "Ok") -> Attempt:
@@ -107,19 +123,12 @@ def test_of_32_threads_of_several_workers_one_claims_a_mail(database: Database, 
         assert len(given) == 1
 
 
-def test_an_id_that_is_twice_in_one_transaction_is_claimed_once(
-    outbox: Outbox, claims: Claims, database_path: Path
-) -> None:
+def test_an_id_that_is_twice_in_one_transaction_is_claimed_once(outbox: Outbox, claims: Claims) -> None:
     mails = [accept(outbox) for _ in range(4)]
     asked = [mails[0].id, *(mail.id for mail in mails[1:] for _ in range(3))]
-    with ThreadPoolExecutor(len(asked)) as pool:
-        with locked(database_path):
-            futures = [pool.submit(claims.claim, mail_id) for mail_id in asked]
-            until(lambda: len(claims._claims._waiting) == len(asked) - 1)
-        given = [future.result() for future in futures]
-    assert sorted(claim.mail.id for claim in given if claim) == sorted(mail.id for mail in mails)
-    for asked_for, claim in zip(asked, given, strict=True):
-        assert claim is None or claim.mail.id == asked_for
+    given = write_together(claims, [partial(claims.claim, mail_id) for mail_id in asked])
+    claimed_ids = [claim.mail.id if isinstance(claim, Claim) else None for claim in given]
+    assert claimed_ids == [mails[0].id, *(mail_id for mail in mails[1:] for mail_id in (mail.id, None, None))]
 
 
 def test_a_sent_mail_is_final(outbox: Outbox, claims: Claims, clock: Clock) -> None:
@@ -258,16 +267,84 @@ def test_what_a_stale_worker_tried_is_written_down_all_the_same(
     assert [found.outcome for found in outbox.attempts(stale.mail.id)] == [Outcome.REFUSED]
 
 
-def test_results_that_are_written_together_keep_apart(outbox: Outbox, claims: Claims, database_path: Path) -> None:
+def test_results_that_are_written_together_keep_apart(outbox: Outbox, claims: Claims) -> None:
     held = [claimed(outbox, claims) for _ in range(12)]
     finishes = [(sent, failed)[number % 2](claim) for number, claim in enumerate(held)]
-    with ThreadPoolExecutor(len(held)) as pool:
-        with locked(database_path):
-            futures = [pool.submit(claims.finish, finish) for finish in finishes]
-            until(lambda: len(claims._finishes._waiting) == len(held) - 1)
-        assert all(future.result() for future in futures)
+    assert all(result is True for result in write_together(claims, [partial(claims.finish, each) for each in finishes]))
     assert [read(outbox, claim).state for claim in held] == [State.SENT, State.FAILED] * 6
     assert all(len(outbox.attempts(claim.mail.id)) == 1 for claim in held)
+
+
+def test_claims_and_results_share_a_transaction(database: Database, outbox: Outbox, claims: Claims) -> None:
+    held, waits = [claimed(outbox, claims) for _ in range(3)], [accept(outbox) for _ in range(3)]
+    calls: list[Callable[[], object]] = [
+        partial(claims.finish, sent(held[0])),
+        partial(claims.claim, waits[0].id),
+        partial(claims.finish, failed(held[1])),
+        partial(claims.claim, waits[1].id),
+        partial(claims.claim, waits[1].id),
+        partial(claims.finish, sent(held[2])),
+        partial(claims.claim, waits[2].id),
+    ]
+    commits: list[object] = []
+    event.listen(database.recording, "commit", commits.append)
+    results = write_together(claims, calls)
+    assert len(commits) == 2
+    assert [result for result in results if isinstance(result, bool)] == [True] * 3
+    given = [result.mail.id if isinstance(result, Claim) else None for result in results]
+    assert given == [None, waits[0].id, None, waits[1].id, None, None, waits[2].id]
+    assert [read(outbox, claim).state for claim in held] == [State.SENT, State.FAILED, State.SENT]
+
+
+def test_a_result_that_cannot_be_written_fails_neither_claims_nor_results_beside_it(
+    database: Database, outbox: Outbox, claims: Claims
+) -> None:
+    held, waits = [claimed(outbox, claims) for _ in range(3)], [accept(outbox) for _ in range(2)]
+    with transaction(database.recording) as connection:
+        connection.execute(text("DELETE FROM mails WHERE id = :id"), {"id": held[1].mail.id})
+    calls: list[Callable[[], object]] = [
+        partial(claims.finish, sent(held[0])),
+        partial(claims.claim, waits[0].id),
+        partial(claims.finish, sent(held[1])),
+        partial(claims.finish, failed(held[2])),
+        partial(claims.claim, waits[1].id),
+    ]
+    results = write_together(claims, calls)
+    assert isinstance(results.pop(2), IntegrityError)
+    assert [bool(result) for result in results] == [True] * 4
+    assert [read(outbox, held[number]).state for number in (0, 2)] == [State.SENT, State.FAILED]
+    assert [len(outbox.attempts(held[number].mail.id)) for number in (0, 2)] == [1, 1]
+
+
+def test_two_250s_that_are_written_together_are_one(outbox: Outbox, claims: Claims) -> None:
+    claim, first = claimed(outbox, claims), claimed(outbox, claims)
+    finish = partial(claims.finish, sent(claim))
+    assert write_together(claims, [partial(claims.finish, sent(first)), finish, finish]) == [True, True, False]
+
+
+@pytest.mark.parametrize("first", ["the 250", "the failure"])
+def test_a_250_is_the_truth_beside_whatever_it_is_written_together_with(
+    outbox: Outbox, claims: Claims, due: DueMails, clock: Clock, first: str
+) -> None:
+    stale = claimed(outbox, claims)
+    current = claim_again(claims, due, clock, stale)
+    both = [partial(claims.finish, sent(stale)), partial(claims.finish, failed(current))]
+    calls = both if first == "the 250" else both[::-1]
+    write_together(claims, [partial(claims.finish, sent(claimed(outbox, claims))), *calls])
+    assert (read(outbox, stale).state, len(outbox.attempts(stale.mail.id))) == (State.SENT, 2)
+
+
+def test_what_is_given_back_can_be_claimed_in_the_same_transaction(outbox: Outbox, claims: Claims) -> None:
+    claim, other = claimed(outbox, claims), claimed(outbox, claims)
+    back = Finish(claim, State.QUEUED, NOON_MS, charged=False, attempt=None)
+    calls: list[Callable[[], object]] = [
+        partial(claims.finish, sent(other)),
+        partial(claims.claim, claim.mail.id),
+        partial(claims.finish, back),
+    ]
+    _, again, written = write_together(claims, calls)
+    assert isinstance(again, Claim)
+    assert (again.number, again.mail.attempts, written) == (2, 1, True)
 
 
 def test_the_attempts_of_a_mail_go_with_it(database: Database, outbox: Outbox, claims: Claims) -> None:

@@ -48,7 +48,11 @@ def test_every_connection_reads_beside_a_writer_and_checks_foreign_keys(database
     assert ask(engine, "journal_mode") == "wal"
     assert ask(engine, "foreign_keys") == 1
     assert ask(engine, "wal_autocheckpoint") == module.WAL_AUTOCHECKPOINT
-    assert ask(engine, "busy_timeout") == module.BUSY_TIMEOUT_S * 1000
+
+
+def test_a_reader_waits_for_a_database_that_is_being_repaired(database: Database) -> None:
+    # Nothing else keeps it waiting. For a writer we wait ourselves: see the next tests.
+    assert ask(database.reading, "busy_timeout") == module.BUSY_TIMEOUT_S * 1000
 
 
 @pytest.mark.parametrize("kind", ["accepting", "recording"])

@@ -1,16 +1,12 @@
 """What is due comes out, in order, once, and what the broker holds already is told apart."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Select, event
 
 from config.errors import SettingError
 from config.settings import Settings
-from messaging.outbox import due as module
 from messaging.outbox.claims import Claims
-from messaging.outbox.database import Database, transaction
 from messaging.outbox.due import PUBLISHED_FOR_MS, SUSPECT_DEATHS, Due, DueMails
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
 from messaging.outbox.records import Attempt, Finish, Outcome
@@ -336,6 +332,55 @@ def test_no_limit_of_deaths_is_so_low_that_a_mail_fails_for_its_neighbour() -> N
     assert Settings.load({"POISON_LIMIT": str(SUSPECT_DEATHS + 1)})
 
 
+def test_a_suspect_whose_turn_it_is_keeps_it(outbox: Outbox, due: DueMails, database_path: Path) -> None:
+    # The broker's queue is long, so that it was not claimed before it was looked at again.
+    waits = with_deaths(outbox, database_path, State.RETRYING, 2, NOON_MS - 2)
+    in_play = with_deaths(outbox, database_path, State.QUEUED, 2, NOON_MS - 1)
+    assert due.take(10) == Due(publish=[in_play], suspects=[waits])
+
+
+def test_a_suspect_whose_turn_it_is_does_not_multiply_itself(
+    outbox: Outbox, due: DueMails, database_path: Path, clock: Clock
+) -> None:
+    in_play = with_deaths(outbox, database_path, State.RETRYING, 2)
+    assert due.take(10) == Due(publish=[in_play])
+    due.mark_published([in_play])
+    clock.pass_s(LATER_S)
+    assert due.take(10) == Due(waiting=[in_play])
+
+
+@pytest.mark.parametrize("most", [2, 10])
+def test_of_suspects_that_are_all_queued_one_is_tried(
+    outbox: Outbox, due: DueMails, database_path: Path, clock: Clock, most: int
+) -> None:
+    # The relay was held, and each of them was a probe.
+    ids = {with_deaths(outbox, database_path, State.QUEUED, 2, NOON_MS - 9 + number) for number in range(5)}
+    published: list[str] = []
+    while len(taken := due.take(most)):
+        published += taken.publish
+    assert len(published) == 1
+    states = {mail_id: state_of(outbox, mail_id)[0] for mail_id in ids}
+    assert [mail_id for mail_id, state in states.items() if state is State.QUEUED] == published
+    assert {states[mail_id] for mail_id in ids.difference(published)} == {State.RETRYING}
+
+
+def test_poison_fails_where_nothing_else_is_taken(
+    outbox: Outbox, due: DueMails, database_path: Path, clock: Clock
+) -> None:
+    lives = with_deaths(outbox, database_path, State.SENDING, POISON_LIMIT - 1, NOON_MS + 1)
+    dies_again = with_deaths(outbox, database_path, State.SENDING, POISON_LIMIT - 2)
+    poison = with_deaths(outbox, database_path, State.SENDING, POISON_LIMIT - 1)
+    assert due.fail_poison() == [poison]
+    assert [state_of(outbox, mail_id)[0] for mail_id in (lives, dies_again, poison)] == [
+        State.SENDING,
+        State.SENDING,
+        State.FAILED,
+    ]
+    assert deaths_of(database_path)[poison] == POISON_LIMIT
+    assert [attempt.outcome for attempt in outbox.attempts(poison)] == [Outcome.OURS]
+    assert due.fail_poison() == []
+
+
 @pytest.mark.parametrize("state", [State.QUEUED, State.SENDING])
 def test_a_mail_that_is_under_way_after_its_first_death_keeps_no_suspect_waiting(
     outbox: Outbox, due: DueMails, database_path: Path, state: State
@@ -349,21 +394,3 @@ def test_what_was_taken_is_counted_whatever_is_to_be_done_with_it() -> None:
     # A full batch is followed by the next at once.
     assert len(Due()) == 0
     assert len(Due(publish=["1"], waiting=["2", "3"], poison=["4"] * 4, suspects=["5"] * 8)) == 15
-
-
-@pytest.mark.parametrize(
-    ("query", "parameters", "index"),
-    [(module._DUE, {"now": 1, "most": 1}, "mails_due"), (module._SUSPECT_IN_PLAY, {}, "mails_died")],
-)
-def test_what_is_looked_for_every_second_is_found_without_reading_all_mails(
-    database: Database, query: Select[Any], parameters: dict[str, int], index: str
-) -> None:
-    with transaction(database.reading) as connection:
-
-        @event.listens_for(connection, "before_cursor_execute", retval=True)
-        def _explain(_c: object, _cursor: object, statement: str, values: object, *_: object) -> tuple[str, object]:
-            return f"EXPLAIN QUERY PLAN {statement}", values
-
-        plan = connection.execute(query, parameters).cursor.fetchall()
-    assert len(plan) == 1
-    assert f"SEARCH mails USING INDEX {index} " in plan[0][-1]

@@ -1,8 +1,10 @@
 """Threads that write at the same time share transactions, and each gets its own result."""
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError
 
 from messaging.outbox import database as module
+from messaging.outbox import group_commit as group_module
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.group_commit import GroupCommit
@@ -125,6 +128,28 @@ def test_after_an_item_that_failed_the_next_is_written(database: Database) -> No
     assert group.submit(2) == "result of 2"
 
 
+def test_while_the_database_is_stuck_nobody_waits_for_long_but_who_is_being_written(
+    database: Database, database_path: Path
+) -> None:
+    writer = Writer(held=True)
+    group = GroupCommit(database.accepting, writer, patience_s=0.3)
+    with ThreadPoolExecutor(8) as pool:
+        first, *waiting = submit_behind(group, writer, [1, 2, 3], pool)
+        for future in waiting:
+            with pytest.raises(OutboxUnavailableError, match="have been waiting for"):
+                future.result(2)
+        began = time.monotonic()
+        with pytest.raises(OutboxUnavailableError, match="has been waiting for"):
+            group.submit(4)
+        assert time.monotonic() - began < 0.2
+        assert not first.done()
+        writer.go_on()
+        assert first.result(10) == "result of 1"
+    # Once it moves again everybody is welcome.
+    assert group.submit(5) == "result of 5"
+    assert written(database_path) == {1, 5}
+
+
 def test_a_database_that_is_away_fails_all_who_wait_after_one_try(
     database: Database, database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +191,131 @@ def test_a_database_that_goes_away_while_items_are_written_singly_fails_the_rest
     assert errors[0] is None
     assert {type(error) for error in errors[1:]} == {OutboxUnavailableError}
     assert tries == [[1, 2, 3, 4, 5, 6, 7], [1]]
+
+
+class Glances:
+    """The group's time: it passes where a leader waits for others, and there somebody may come."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        #: What happens at each of the next glances.
+        self.script: list[Callable[[], object]] = []
+        self.count = 0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.count += 1
+        self.now += seconds
+        if self.script:
+            self.script.pop(0)()
+
+
+@pytest.fixture
+def glances(monkeypatch: pytest.MonkeyPatch) -> Glances:
+    glances = Glances()
+    monkeypatch.setattr(group_module, "time", glances)
+    return glances
+
+
+class Company:
+    """Threads that submit when they are told to, each its own number; all of them have come a moment ago."""
+
+    def __init__(self, group: GroupCommit[int, str], pools: Sequence[ThreadPoolExecutor]) -> None:
+        self._group = group
+        self._pools = pools
+        #: Of those that were brought.
+        self.futures: list[Future[str]] = []
+        for number, pool in enumerate(pools):
+            assert pool.submit(group.submit, number).result() == f"result of {number}"
+
+    def come(self, number: int) -> Future[str]:
+        return self._pools[number].submit(self._group.submit, 100 + number)
+
+    def comes(self, number: int) -> Callable[[], None]:
+        """What brings one of them, who then waits."""
+
+        def come() -> None:
+            waiting = len(self._group._waiting)
+            self.futures.append(self.come(number))
+            until(lambda: len(self._group._waiting) == waiting + 1)
+
+        return come
+
+
+@pytest.fixture
+def company_of(database: Database, glances: Glances) -> Iterator[Callable[[int, Writer], Company]]:
+    with ExitStack() as stack:
+
+        def make(size: int, writer: Writer) -> Company:
+            group = GroupCommit(database.accepting, writer)
+            company = Company(group, [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(size)])
+            glances.count = 0
+            writer.batches.clear()
+            return company
+
+        yield make
+
+
+MakeCompany = Callable[[int, Writer], Company]
+
+
+def test_a_lone_caller_waits_for_nobody(company_of: MakeCompany, glances: Glances) -> None:
+    writer = Writer()
+    company = company_of(1, writer)
+    company.come(0).result()
+    assert glances.count == 0
+
+
+def test_a_leader_in_company_begins_when_all_are_there(company_of: MakeCompany, glances: Glances) -> None:
+    writer = Writer()
+    company = company_of(3, writer)
+    glances.script = [company.comes(1), company.comes(2)]
+    company.come(0).result()
+    assert writer.batches == [[100, 101, 102]]
+    assert glances.count == 2
+
+
+def test_a_leader_in_company_begins_when_nobody_comes_any_more(company_of: MakeCompany, glances: Glances) -> None:
+    writer = Writer()
+    company = company_of(4, writer)
+    glances.script = [company.comes(1)]
+    company.come(0).result()
+    assert writer.batches == [[100, 101]]
+    assert glances.count == 2
+
+
+def test_a_leader_in_company_does_not_wait_for_long(
+    company_of: MakeCompany, glances: Glances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_module, "_GLANCE_S", 0.002)
+    writer = Writer()
+    company = company_of(8, writer)
+    glances.script = [company.comes(number) for number in range(1, 8)]
+    company.come(0).result()
+    assert writer.batches[0] == [100, 101, 102, 103]
+
+
+def test_those_who_came_a_while_ago_are_not_waited_for(company_of: MakeCompany, glances: Glances) -> None:
+    writer = Writer()
+    company = company_of(4, writer)
+    glances.now += 1
+    company.come(0).result()
+    assert glances.count == 0
+
+
+def test_nobody_hangs_when_the_leader_is_ended_while_it_waits(company_of: MakeCompany, glances: Glances) -> None:
+    def end() -> None:
+        raise Stop
+
+    writer = Writer()
+    company = company_of(3, writer)
+    glances.script = [company.comes(1), end]
+    with pytest.raises(Stop):
+        company.come(0).result(timeout=10)
+    assert [future.result(timeout=10) for future in company.futures] == ["result of 101"]
+    assert company.come(2).result(timeout=10) == "result of 102"
 
 
 class Stop(BaseException):

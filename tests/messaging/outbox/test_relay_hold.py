@@ -276,6 +276,32 @@ def test_the_end_of_the_hold_makes_all_that_is_queued_due_now_and_published_anew
     assert len(taken) == 2
 
 
+def test_suspects_that_were_probes_are_tried_one_after_the_other_when_the_hold_ends(
+    outbox: Outbox, claims: Claims, due: DueMails, database_path: Path, hold: RelayHold, clock: Clock
+) -> None:
+    ids = [put(outbox, database_path, State.RETRYING, NOON_MS + number) for number in range(3)]
+    with connected(database_path) as connection:
+        connection.execute("UPDATE mails SET deaths = 2")
+    hold.begin(REASON)
+    for _ in ids:
+        clock.pass_s(PROBE_EVERY_S)
+        claim = claim_probe(claims, hold)
+        hold.begin(REASON)
+        claims.finish(given_back(claim, clock()))
+    hold.release()
+    tried = []
+    for _ in range(10):
+        clock.pass_s(1)
+        for mail_id in due.take(10).publish:
+            claim_now = claims.claim(mail_id)
+            assert claim_now is not None
+            assert [state_of(outbox, each)[0] for each in ids].count(State.SENDING) == 1
+            assert not any(claims.claim(each) for each in ids)
+            claims.finish(Finish(claim_now, State.SENT, None, charged=True, attempt=None))
+            tried.append(mail_id)
+    assert sorted(tried) == sorted(ids)
+
+
 def test_nothing_changes_where_there_was_nothing_to_release(
     outbox: Outbox, due: DueMails, hold: RelayHold, clock: Clock
 ) -> None:

@@ -22,8 +22,8 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority().file))
 
 
-@pytest.fixture
-def plain() -> Iterator[SmtpServer]:
-    """A server without TLS or login."""
-    with SmtpServer() as server:
+@pytest.fixture(params=[True, False], ids=["pipelining", "one by one"])
+def plain(request: pytest.FixtureRequest) -> Iterator[SmtpServer]:
+    """A server without TLS or login, which offers PIPELINING or does not."""
+    with SmtpServer(pipelining=request.param) as server:
         yield server

@@ -1,6 +1,7 @@
 """A conversation that lasts too long is cut, however slowly it goes on."""
 
 import contextlib
+import math
 import socket
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fixtures.waiting import until
+from workers.transports import deadlines as module
 from workers.transports.deadlines import Deadlines
 
 
@@ -145,3 +147,114 @@ def test_the_connection_is_cut_and_not_another_one_of_its_number(deadlines: Dead
         assert second_peer.recv(1) == b"a"
     for end in (first_peer, second, second_peer):
         end.close()
+
+
+# A connection that is held has many limits.
+
+
+def test_a_connection_that_is_held_has_one_limit_after_the_other(
+    deadlines: Deadlines, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = ends
+    handle = deadlines.hold(ours)
+    for _ in range(3):
+        with deadlines.limit_held(handle, 0.02):
+            theirs.send(b"a")
+            assert ours.recv(1) == b"a"
+    time.sleep(0.03)  # what the three had, and more: between conversations nothing is cut
+    began = time.monotonic()
+    with deadlines.limit_held(handle, 0.1):
+        assert ours.recv(1) == b""
+    assert 0.1 <= time.monotonic() - began < 5
+    deadlines.release(handle)
+
+
+def test_the_other_side_learns_of_the_end_when_the_handle_is_released(
+    deadlines: Deadlines, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = ends
+    theirs.settimeout(0.05)
+    handle = deadlines.hold(ours)
+    ours.close()
+    with pytest.raises(TimeoutError):
+        theirs.recv(1)
+    deadlines.release(handle)
+    assert theirs.recv(1) == b""
+
+
+def test_a_held_connection_is_cut_and_not_another_one_of_its_number(deadlines: Deadlines) -> None:
+    first, first_peer = socket.socketpair()
+    handle, number = deadlines.hold(first), first.fileno()
+    with deadlines.limit_held(handle, 0.05):
+        first.close()
+        second, second_peer = socket.socketpair()
+        assert number in (second.fileno(), second_peer.fileno())
+        assert first_peer.recv(1) == b""  # it was cut, though closed by whoever used it
+        second.send(b"a")
+        assert second_peer.recv(1) == b"a"
+    deadlines.release(handle)
+    for end in (first_peer, second, second_peer):
+        end.close()
+
+
+def test_a_handle_is_not_closed_in_the_middle_of_a_cut(
+    deadlines: Deadlines, ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cutting, go_on = threading.Event(), threading.Event()
+
+    def cut_slowly(_handle: socket.socket) -> None:
+        cutting.set()
+        go_on.wait(20)
+
+    monkeypatch.setattr(module, "_cut", cut_slowly)
+    handle = deadlines.hold(ends[0])
+    release = threading.Thread(target=deadlines.release, args=(handle,))
+    with deadlines.limit_held(handle, 0.0):
+        cutting.wait(20)
+        release.start()
+        release.join(0.1)
+        assert handle.fileno() != -1
+        go_on.set()
+    release.join(20)
+    assert handle.fileno() == -1
+
+
+def test_a_shorter_limit_that_begins_later_is_kept(
+    deadlines: Deadlines, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = ends
+    with deadlines.limit(theirs, 600):
+        began = time.monotonic()
+        with deadlines.limit(ours, 0.1):
+            assert ours.recv(1) == b""
+    assert 0.1 <= time.monotonic() - began < 5
+
+
+def test_a_limit_after_all_others_ended_is_kept(
+    deadlines: Deadlines, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = ends
+    with deadlines.limit(theirs, 0.01):
+        assert theirs.recv(1) == b""
+    until(lambda: deadlines._looks_at == math.inf)
+    with deadlines.limit(ours, 0.01):
+        assert ours.recv(1) == b""
+
+
+def test_a_conversation_in_time_wakes_nobody(
+    deadlines: Deadlines, ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = deadlines.hold(ends[0])
+    wakes: list[None] = []
+    usual = deadlines._wake
+
+    def wake() -> None:
+        wakes.append(None)
+        usual()
+
+    monkeypatch.setattr(deadlines, "_wake", wake)
+    for _ in range(50):
+        with deadlines.limit_held(handle, 600):
+            pass
+    deadlines.release(handle)
+    assert len(wakes) == 1

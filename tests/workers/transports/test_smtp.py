@@ -14,6 +14,7 @@ from tests.workers.transports.relays import LOGIN, logging_in, transport_to
 from workers.composing import Composed
 from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
 from workers.transports import smtp_connection as connection_module
+from workers.transports import smtp_opening as opening_module
 from workers.transports.transport import Receipt
 
 
@@ -72,6 +73,12 @@ def test_the_envelope_is_ours_whatever_the_header_says(plain: SmtpServer) -> Non
 )
 def test_dots_and_empty_lines_arrive_as_they_are(plain: SmtpServer, text: str) -> None:
     mail = Composed("a@example.org", "b@example.com", b"Subject: dots\r\n\r\n" + text.encode())
+    deliver(plain, mail)
+    assert [received.content for received in plain.mails] == [mail.content]
+
+
+def test_a_dot_at_the_very_beginning_arrives_too(plain: SmtpServer) -> None:
+    mail = Composed("a@example.org", "b@example.com", b".Subject: dots\r\n\r\n.\r\n")
     deliver(plain, mail)
     assert [received.content for received in plain.mails] == [mail.content]
 
@@ -212,8 +219,11 @@ def test_a_peer_that_does_not_come_to_an_end_is_cut_in_time(
 def test_every_wait_has_an_end_of_its_own(
     plain: SmtpServer, mail: Composed, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = {"GREETING": "CONNECT_TIMEOUT_S", "END": "FINAL_TIMEOUT_S"}.get(stage, "ANSWER_TIMEOUT_S")
-    monkeypatch.setattr(connection_module, name, 0.2)
+    if stage == "GREETING":
+        monkeypatch.setattr(opening_module, "CONNECT_TIMEOUT_S", 0.2)
+    else:
+        name = "FINAL_TIMEOUT_S" if stage == "END" else "ANSWER_TIMEOUT_S"
+        monkeypatch.setattr(connection_module, name, 0.2)
     began = time.monotonic()
     error = failure(plain, mail, {stage: Silence()})
     assert type(error) is (BusyError if stage in ("DATA", "END") else RelayError)
@@ -292,6 +302,13 @@ def test_an_answer_without_an_end_is_not_read_for_ever(plain: SmtpServer, mail: 
 
 
 # TLS and login.
+
+
+def test_without_tls_nobody_has_to_vouch_for_the_relay(
+    plain: SmtpServer, mail: Composed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("ssl.create_default_context")  # it takes longer than ten mails
+    assert deliver(plain, mail).code == 250
 
 
 @pytest.mark.usefixtures("trusted")

@@ -287,6 +287,8 @@ def test_after_a_no_the_connection_is_reset_and_kept(
         assert raised.value.code == int(answer[:3])
         assert transport.deliver(mail).connect_ms < 20
     upto = _MAIL[: _MAIL.index(stage) + 1] if stage in _MAIL else _MAIL
+    if plain.pipelining and stage == "RCPT":
+        upto = _MAIL  # DATA was on its way
     until(lambda: said(plain) == [["EHLO", *upto, "RSET", *_MAIL, "QUIT"]])
 
 

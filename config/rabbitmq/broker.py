@@ -14,7 +14,8 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.errors import ConnectionClosed
 
 from config.broker_url import BrokerUrl
-from config.errors import MessagingError
+from config.mail_queue import QueueError
+from config.rabbitmq.reasons import misfit_of
 
 #: Deadlines of a connection to RabbitMQ, in seconds: pika's own defaults wait for ever for a broker that blocks us,
 #: and a minute or more for one that is frozen. A URL's own query wins over these.
@@ -26,12 +27,9 @@ _DEADLINES: Final = {
     "connection_attempts": "1",
 }
 
-#: AMQP's reply code where there is no such queue.
-_NOT_FOUND: Final = 404
-
 
 class RabbitBroker(RabbitmqBroker):
-    """Confirms every publish, says how much lies in a queue, and acknowledges nothing under another's number.
+    """Consumes, and acknowledges nothing under another's number; ids are published by `RabbitQueue`.
 
     Args:
         url: what `BROKER_URL` says.
@@ -46,36 +44,24 @@ class RabbitBroker(RabbitmqBroker):
     def consumer_class(self) -> Callable[..., Consumer]:
         return partial(_FencedConsumer, super().consumer_class)
 
-    def depth(self, queue: str) -> int:
-        """Count the messages that wait in a queue; those that workers hold are not among them."""
-        try:
-            depth: int = self.channel.queue_declare(queue, passive=True).method.message_count
-        except Exception as error:
-            # The channel, or all of the connection, is of no use after an error: the next caller opens a new one.
-            del self.connection
-            if isinstance(error, pika.exceptions.ChannelClosedByBroker) and error.reply_code == _NOT_FOUND:
-                return 0  # the next publish makes it
-            raise
-        return depth
+    def queue_arguments(self, queue: str) -> dict[str, Any]:
+        """What a queue is declared with; RabbitMQ refuses a declaration with any other."""
+        arguments: dict[str, Any] = self._build_queue_arguments(queue)  # type: ignore[no-untyped-call]
+        return arguments
 
     def check(self, queue: str) -> None:
         """Find out, on a connection of its own, whether messages can be published to a queue and consumed.
 
         Raises:
-            BrokerMisfitError: if the queue is there with other arguments than ours.
+            QueueError: if the queue is there with other arguments than ours.
             Exception: whatever says that none of the hosts can be used (pika lets errors of the resolver, the socket
                 and its own through as they are).
         """
         with contextlib.closing(pika.BlockingConnection(self.parameters)) as connection:
-            arguments: dict[str, Any] = self._build_queue_arguments(queue)  # type: ignore[no-untyped-call]
             try:
-                connection.channel().queue_declare(queue, durable=True, arguments=arguments)
+                connection.channel().queue_declare(queue, durable=True, arguments=self.queue_arguments(queue))
             except pika.exceptions.ChannelClosedByBroker as error:
-                raise BrokerMisfitError(f"queue {queue}: {error.reply_text}; delete it, it is made anew") from error
-
-
-class BrokerMisfitError(MessagingError):
-    """Raised when RabbitMQ answers, and has something against us."""
+                raise QueueError(misfit_of(queue, error)) from error
 
 
 class _FencedConsumer(Consumer):

@@ -1,0 +1,1 @@
+"""Ours and two peers side by side, on one machine, in turns."""

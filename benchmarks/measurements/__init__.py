@@ -1,0 +1,1 @@
+"""The parts of the benchmark, a module for each."""

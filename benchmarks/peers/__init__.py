@@ -1,0 +1,1 @@
+"""What one would build instead, each in the best configuration that was found."""

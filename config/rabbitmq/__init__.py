@@ -1,0 +1,1 @@
+"""RabbitMQ: how ids get to it, and how workers get them from it."""

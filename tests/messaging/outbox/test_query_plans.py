@@ -1,0 +1,130 @@
+"""What a mail costs does not grow with the table: nothing that is done for each, or every second, reads all of it."""
+
+import pytest
+from sqlalchemy import event
+
+from messaging.outbox.claims import Claims
+from messaging.outbox.database import Database
+from messaging.outbox.due import PUBLISHED_FOR_MS, DueMails
+from messaging.outbox.heartbeats import Heartbeats
+from messaging.outbox.outbox import Outbox
+from messaging.outbox.records import Attempt, Claim, Finish, Outcome
+from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.retention import Retention
+from messaging.outbox.states import State
+from tests.fixtures.clock import NOON_MS, Clock
+from tests.fixtures.storage import LEASE_S, PROBE_EVERY_S, accept, claimed
+
+
+class Plans:
+    """How the database carries out each statement that it is given, told by the statement."""
+
+    def __init__(self, database: Database) -> None:
+        self.found: dict[str, list[str]] = {}
+        for engine in (database.accepting, database.recording, database.reading):
+            event.listen(engine, "before_cursor_execute", self._explain)
+
+    def _explain(
+        self, _c: object, cursor: object, statement: str, values: object, _context: object, many: bool
+    ) -> None:
+        first = values[0] if many else values  # type: ignore[index]
+        plan = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", first)  # type: ignore[attr-defined]
+        self.found[" ".join(statement.split())] = [row[-1] for row in plan]
+
+    def of(self, begin: str, *words: str) -> list[str]:
+        """The plan of the one statement that begins like this and has these words."""
+        plans = [
+            plan
+            for statement, plan in self.found.items()
+            if statement.startswith(begin) and all(word in statement for word in words)
+        ]
+        assert len(plans) == 1, (begin, words, list(self.found))
+        return plans[0]
+
+
+@pytest.fixture
+def plans(database: Database) -> Plans:
+    return Plans(database)
+
+
+def finish(claim: Claim, state: State) -> Finish:
+    due_at = NOON_MS if state is State.RETRYING else None
+    return Finish(claim, state, due_at, charged=True, attempt=Attempt(1, NOON_MS, 0, 3, Outcome.SENT, 250, "Ok"))
+
+
+def test_nothing_that_is_done_again_and_again_reads_all_mails(
+    database: Database,
+    outbox: Outbox,
+    claims: Claims,
+    due: DueMails,
+    hold: RelayHold,
+    heartbeats: Heartbeats,
+    clock: Clock,
+    plans: Plans,
+) -> None:
+    # All that happens to a mail.
+    for state in (State.SENT, State.FAILED, State.RETRYING):
+        claims.finish(finish(claimed(outbox, claims), state))
+    due.mark_published([accept(outbox).id])
+    clock.pass_s(PUBLISHED_FOR_MS / 1000)
+    assert due.take(10).waiting
+    # Workers die with it.
+    claim = claimed(outbox, claims)
+    claims.renew([claim])
+    poison: list[str] = []
+    while not poison:
+        clock.pass_s(LEASE_S)
+        poison = due.take(10).poison
+        claims.claim(claim.mail.id)
+    # The relay is away.
+    accept(outbox)
+    hold.begin("away")
+    clock.pass_s(PROBE_EVERY_S)
+    due.fail_poison()
+    assert hold.take_probe()
+    hold.release()
+    # And the rest.
+    due.forget_published()
+    heartbeats.beat(NOON_MS, 1)
+    outbox.read(claim.mail.id)
+    outbox.attempts(claim.mail.id)
+    outbox.list()
+    clock.pass_s(3600)
+    assert Retention(database, 60, clock).prune()
+
+    assert len(plans.found) > 25
+    # The newest mails are read from the end of an index, as many as are asked for.
+    scans = [
+        (statement, step)
+        for statement, plan in plans.found.items()
+        for step in plan
+        if step.startswith(("SCAN mails", "SCAN attempts")) and "ORDER BY mails.id DESC LIMIT" not in statement
+    ]
+    assert not scans
+
+
+def test_each_finds_its_mails_by_the_index_that_is_made_for_it(
+    outbox: Outbox, claims: Claims, due: DueMails, hold: RelayHold, clock: Clock, plans: Plans
+) -> None:
+    by_id, by_time = "SEARCH mails USING INDEX sqlite_autoindex_mails_1 (id=?)", "SEARCH mails USING INDEX mails_due "
+    claims.finish(finish(claimed(outbox, claims), State.SENT))
+    claims.finish(finish(claimed(outbox, claims), State.FAILED))
+    claims.renew([claimed(outbox, claims)])
+    for _ in range(3):
+        clock.pass_s(LEASE_S)
+        for mail_id in due.take(10).publish:
+            claims.claim(mail_id)
+    hold.begin("away")
+    clock.pass_s(PROBE_EVERY_S)
+    hold.take_probe()
+    for plan, step in (
+        (plans.of("UPDATE mails", "claims=(mails.claims"), by_id),
+        (plans.of("UPDATE mails", "RETURNING id"), by_id),
+        (plans.of("UPDATE mails", "mails.claims = ?", "published_at=?"), by_id),
+        (plans.of("UPDATE mails SET due_at=? WHERE", "mails.claims = ?"), by_id),
+        (plans.of("SELECT", "WHERE mails.due_at <= ? ORDER BY mails.due_at LIMIT"), by_time),
+        (plans.of("SELECT", "mails.due_at IS NOT NULL AND", "ORDER BY mails.due_at LIMIT"), by_time),
+        (plans.of("SELECT mails.id FROM", "mails.deaths >= ?"), "SEARCH mails USING INDEX mails_died "),
+        (plans.of("SELECT mails.id, mails.attempts", "mails.deaths >= ?"), "SEARCH mails USING INDEX mails_died "),
+    ):
+        assert plan[0].startswith(step)
