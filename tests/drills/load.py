@@ -21,8 +21,8 @@ class Sent:
 
     #: Recipient to the path of the mail's status, for each 202.
     accepted: dict[str, str] = field(default_factory=dict)
-    #: What was answered instead of a 202: the line of text.
-    turned_down: list[str] = field(default_factory=list)
+    #: Recipient to what was answered instead of a 202: the line of text.
+    turned_down: dict[str, str] = field(default_factory=dict)
     #: What there was instead of an answer: the error.
     unanswered: list[str] = field(default_factory=list)
     #: Longest time to an answer, in seconds.
@@ -81,4 +81,4 @@ class Load:
             if answer.status == 202:
                 self.sent.accepted[recipient] = answer.headers["Location"]
             else:
-                self.sent.turned_down.append(f"{answer.status} {answer.body.decode().strip()}")
+                self.sent.turned_down[recipient] = f"{answer.status} {answer.body.decode().strip()}"

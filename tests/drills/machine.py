@@ -55,18 +55,27 @@ _LATER: Final = first_tries("RCPT", 1, "451 4.7.1 try later")
 _TRIED_TWICE: Final = (attempts_are(2), clock_jumped(_HOUR_S))
 
 SCENARIOS: Final = [
-    Scenario("clock jumps an hour ahead", 2, _clock_jumps_ahead, _LATER, clock=True, expects=_TRIED_TWICE),
+    Scenario(
+        "clock jumps an hour ahead", 2, _clock_jumps_ahead, _LATER, clock=True, hangs_up=True, expects=_TRIED_TWICE
+    ),
     Scenario(
         "clock jumps an hour back, and is set right",
         2,
         _clock_jumps_back_and_is_set_right,
         _LATER,
         clock=True,
+        hangs_up=True,
         expects=_TRIED_TWICE,
     ),
     Scenario("talktome's disk full", 6, _talk_to_a_full_disk, environ={"TALKTOME_LOG": "/dev/full"}, embedded=True),
     # A lease is longer than the lock, as it is where nobody sets it short for a drill.
     Scenario(
-        "database locked for 5 s", 1, _lock_database, SLOW, environ={"LEASE": "20s"}, answers_within_s=_LOCKED_S + 1
+        "database locked for 5 s",
+        1,
+        _lock_database,
+        SLOW,
+        environ={"LEASE": "20s"},
+        turns_down=True,
+        answers_within_s=_LOCKED_S + 1,
     ),
 ]

@@ -68,12 +68,12 @@ def _kill_everything(rig: Rig) -> None:
 
 
 SCENARIOS: Final = [
-    Scenario("web process killed", 1, _kill_web, SLOW, web_goes=True),
-    Scenario("web process stopped", 1, _stop_web, SLOW, web_goes=True),
+    Scenario("web process killed", 1, _kill_web, SLOW, hangs_up=True),
+    Scenario("web process stopped", 1, _stop_web, SLOW, hangs_up=True),
     Scenario("worker child killed", 2, _kill_worker_child, SLOW, kills=1),
     Scenario("worker master killed", 2, _kill_worker_master, SLOW, kills=1),
     Scenario("workers stopped", 2, _stop_workers, SLOW),
-    Scenario("everything killed", 1, _kill_everything, SLOW, web_goes=True, kills=1),
-    Scenario("embedded mode killed", 1, _kill_web, SLOW, embedded=True, web_goes=True, kills=1),
-    Scenario("embedded mode stopped", 2, _stop_web, SLOW, embedded=True, web_goes=True),
+    Scenario("everything killed", 1, _kill_everything, SLOW, hangs_up=True, kills=1),
+    Scenario("embedded mode killed", 1, _kill_web, SLOW, embedded=True, hangs_up=True, kills=1),
+    Scenario("embedded mode stopped", 2, _stop_web, SLOW, embedded=True, hangs_up=True),
 ]

@@ -34,8 +34,10 @@ class Scenario:
     clock: bool = False
     #: The relay's login.
     login: tuple[str, str] | None = None
-    #: Whether clients may find nobody there: it is the web process itself that goes.
-    web_goes: bool = False
+    #: Whether clients may get no answer: the web process itself goes, or loses its sense of time.
+    hangs_up: bool = False
+    #: Whether clients may get a 503: there is nowhere to put a mail.
+    turns_down: bool = False
     #: How often workers are killed with mails in hand; each of those may come once more.
     kills: int = 0
     #: How often the answer to a mail is lost, so that it has to be sent once more.

@@ -15,7 +15,7 @@ class Tally:
     """One line of the result."""
 
     accepted: int
-    #: Requests that were answered with anything but 202, and those that were not answered.
+    #: Requests that were answered with anything but a 202, and those that were not answered.
     turned_down: int
     unanswered: int
     #: Mails that the relay has.
@@ -82,7 +82,7 @@ def count(
         recovered_s=recovered_s,
         looks=seen.looks,
         blind_looks=seen.unanswered,
-        lies=(*seen.lies, *_said_too_early(mails, states, seen)),
+        lies=(*seen.lies, *_said_too_early(mails, states, seen), *_turned_down_and_stored(sent, states)),
     )
 
 
@@ -100,3 +100,11 @@ def _said_too_early(mails: Sequence[Received], states: Mapping[str, str], seen: 
         if recipient in yes_at and at < yes_at[recipient]
     ]
     return never + early
+
+
+def _turned_down_and_stored(sent: Sent, states: Mapping[str, str]) -> list[str]:
+    return [
+        f"{recipient}: {words}, and {states[recipient]}"
+        for recipient, words in sent.turned_down.items()
+        if recipient in states
+    ]

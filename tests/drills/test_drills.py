@@ -43,8 +43,8 @@ def check(scenario: Scenario, tally: Tally) -> None:
     """What has to be so in every scenario."""
     assert tally.accepted > 0
     assert tally.recovered_s <= RECOVERS_WITHIN_S
-    assert tally.turned_down == 0
-    assert tally.unanswered == 0 or scenario.web_goes
+    assert tally.turned_down == 0 or scenario.turns_down
+    assert tally.unanswered == 0 or scenario.hangs_up
     assert tally.longest_s < scenario.answers_within_s
     assert tally.lost == 0
     assert tally.doubled <= scenario.may_double(tally.accepted)
@@ -52,7 +52,7 @@ def check(scenario: Scenario, tally: Tally) -> None:
     assert tally.doubled_otherwise == 0
     assert tally.lies == ()
     assert tally.looks > 0
-    assert tally.blind_looks == 0 or scenario.web_goes
+    assert tally.blind_looks == 0 or scenario.hangs_up
 
 
 def broker_url(scenario: Scenario, node: RabbitMQ | None, size: Size) -> str:

@@ -13,11 +13,13 @@ from tests.drills.watcher import Seen
 from tests.servers.script import Conversation, Received
 
 ME = "me@example.com"
+YOU = "you@example.com"
 
 SCENARIO = Scenario("nothing", 1, lambda _rig: None)
 KILLS = replace(SCENARIO, kills=1)
 LOST_ANSWERS = replace(SCENARIO, lost_answers=1)
-WEB_GOES = replace(SCENARIO, web_goes=True)
+HANGS_UP = replace(SCENARIO, hangs_up=True)
+TURNS_DOWN = replace(SCENARIO, turns_down=True)
 
 
 def received(recipient: str = ME, answer: str | None = "250 Ok", at: float = 10.0, message_id: str = "1") -> Received:
@@ -72,7 +74,7 @@ def test_a_mail_that_the_relay_refused_is_not_lost() -> None:
         tally_of(received(), received()),
         tally_of(received(), sent=Sent()),
         tally_of(received(), sent=Sent({ME: "/"}, longest_s=1.6)),
-        tally_of(received(), sent=Sent({ME: "/"}, turned_down=["503 later"])),
+        tally_of(received(), sent=Sent({ME: "/"}, turned_down={YOU: "503 later"})),
         tally_of(received(), sent=Sent({ME: "/"}, unanswered=["ConnectionRefusedError"])),
         tally_of(received(), seen=Seen()),
         tally_of(received(), seen=Seen(looks=1, unanswered=1)),
@@ -102,4 +104,9 @@ def test_no_more_mails_may_come_twice_than_there_were_in_hand() -> None:
 
 @pytest.mark.parametrize("of", [{"sent": Sent({ME: "/"}, unanswered=["refused"])}, {"seen": Seen(1, unanswered=1)}])
 def test_who_is_away_answers_nobody(of: dict[str, Any]) -> None:
-    assert not is_red(WEB_GOES, tally_of(received(), **of))
+    assert not is_red(HANGS_UP, tally_of(received(), **of))
+
+
+def test_who_was_turned_down_has_no_mail() -> None:
+    assert not is_red(TURNS_DOWN, tally_of(received(), sent=Sent({ME: "/"}, {YOU: "503 later"})))
+    assert is_red(TURNS_DOWN, tally_of(received(), sent=Sent({ME: "/"}, {ME: "503 later"})))
