@@ -277,3 +277,8 @@ def test_a_file_that_is_not_text_stops_the_start_in_one_line(tmp_path: Path) -> 
     with pytest.raises(SettingError) as caught:
         environment({}, tmp_path)
     assert str(caught.value) == f'.env: "{tmp_path}/.env" cannot be read (not UTF-8); allowed: a readable text file'
+
+
+def test_an_address_with_a_space_in_it_would_open_or_close_what_nobody_meant() -> None:
+    with pytest.raises(SettingError, match=r"^ALLOWED_RECIPIENTS: "):
+        Settings.load({"ALLOWED_RECIPIENTS": "@example.com @example.org"})
