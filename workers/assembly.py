@@ -48,7 +48,7 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
     lifecycle = Lifecycle(delivery, leases, Heartbeats(database), transport, settings.lease_s, forks)
     broker = make_broker(settings.broker_url, [lifecycle])
     declare_actor(broker, delivery)
-    retention = Retention(database, settings.retention_s) if settings.retention_s else None
+    retention = Retention(database, settings.retention_s)
     return WorkerParts(broker, due, Dispatcher(due, hold, make_queue(broker), retention))
 
 

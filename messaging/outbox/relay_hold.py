@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import case, delete, insert, or_, select, update
+from sqlalchemy import bindparam, case, delete, insert, or_, select, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
@@ -63,9 +63,13 @@ class RelayHold:
             # One that fell due while held is `queued` with a time to come, if its id was published just before. One
             # that is `sending` and due has a dead worker: passed over, and the only one, it would wait for ever.
             waits = or_(mails.c.state == State.QUEUED, mails.c.due_at <= now)
-            probe_id: str | None = connection.execute(
-                select(mails.c.id).where(mails.c.due_at.is_not(None), waits).order_by(mails.c.due_at).limit(1)
-            ).scalar_one_or_none()
+            is_test = mails.c.test == bindparam("test")
+            longest_due = (
+                select(mails.c.id).where(mails.c.due_at.is_not(None), waits, is_test).order_by(mails.c.due_at).limit(1)
+            )
+            # A test key's mail finds nothing out about the relay: it is the probe only where no other mail waits.
+            found = (connection.execute(longest_due, {"test": test}).scalar_one_or_none() for test in (False, True))
+            probe_id: str | None = next(filter(None, found), None)
             if probe_id is not None:
                 died = case((mails.c.state == State.SENDING, 1), else_=0)
                 connection.execute(

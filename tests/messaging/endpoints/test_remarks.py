@@ -8,7 +8,7 @@ import pytest
 from messaging.outbox.states import FINAL, State
 from tests.fixtures.client import JSON, Answer
 from tests.fixtures.clock import NOON_MS
-from tests.fixtures.service import Service
+from tests.fixtures.service import MakeService, Service
 
 NO_WORKER = "no worker has been seen for 40 s, it waits for one"
 HELD = "the relay is held since 2026-03-01T12:00:00.000Z"
@@ -146,7 +146,10 @@ def test_the_status_of_a_task_says_it_too(service: Service, key: str, sent: str)
     assert service.public.get(where, {"X-API-Key": key, **JSON}).json["remark"] == IN_FULL
 
 
-def test_the_202_of_a_task_says_it_too(service: Service, key: str) -> None:
+def test_the_202_of_a_task_says_it_too(make_service: MakeService) -> None:
+    service = make_service(OPEN_PER_RECIPIENT="off")
+    key = service.keys.add("test")
+
     def notify(headers: dict[str, str]) -> Answer:
         return service.public.post_form("/notify/", "email=me@example.com", headers)
 
