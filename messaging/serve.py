@@ -19,6 +19,7 @@ from messaging.application import Application
 from messaging.conditions import Conditions
 from messaging.digests import Digests
 from messaging.endpoints.health import Check, check_hold, check_workers
+from messaging.exposure import warning
 from messaging.gate import Gate
 from messaging.intake import Intake
 from messaging.keys import Keys
@@ -199,4 +200,6 @@ def _say_where(settings: Settings, public: Server, internal: Server, talktome: T
         f"  curl '{url}/?talktome'",
         f"  curl '{url}/action?sendmail=me@example.com&talktome'",
     ]
+    if open_to_all := warning(settings):
+        lines.append(open_to_all)
     print("\n".join(lines), file=sys.stderr, flush=True)
