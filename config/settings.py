@@ -17,6 +17,9 @@ from config.secret import Secret
 
 T = TypeVar("T")
 
+#: What `make stack`, compose and an ngrok agent are told; a service that nobody else is to find needs none of it.
+_IN_FRONT: Final = ("EDGE_LISTEN", "TUNNEL_ADDRESS", "NGROK_AUTHTOKEN", "NGROK_URL")
+
 MIB: Final = 1024 * 1024
 
 
@@ -152,6 +155,8 @@ class Settings:
     )
     #: The names that the environment set itself, as opposed to defaults.
     given: frozenset[str] = frozenset()
+    #: Whether the environment tells of an edge or a tunnel in front of us, that others read it for.
+    in_front: bool = False
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> "Settings":
@@ -167,7 +172,8 @@ class Settings:
             if text:
                 given.add(setting.name)
             read[field_name] = _parsed(setting, text or setting.default)
-        return _with_login(cls(**read, given=frozenset(given)))
+        in_front = any(environ.get(name) for name in _IN_FRONT)
+        return _with_login(cls(**read, given=frozenset(given), in_front=in_front))
 
 
 #: Field name to row, in the order of the documents.

@@ -46,6 +46,9 @@ class Rate(NamedTuple):
     at_most: int
     period_s: float
 
+    def __str__(self) -> str:
+        return f"{self.at_most}/{next(unit for unit, seconds in _UNIT_S.items() if seconds == self.period_s)}"
+
 
 def text(value: str) -> str:
     """A text that may stand in a mail; bytes of the environment that are not UTF-8 arrive as lone surrogates."""
@@ -178,6 +181,7 @@ def recipients(value: str) -> tuple[str, ...]:
     """Comma-separated addresses and `@domains`, folded to lower case."""
     entries = tuple(part.strip().lower() for part in value.split(",") if part.strip())
     for entry in entries:
-        if entry.count("@") != 1 or entry.endswith("@") or not entry.isascii() or not entry.isprintable():
+        plain = entry.isascii() and entry.isprintable() and " " not in entry
+        if entry.count("@") != 1 or entry.endswith("@") or not plain:
             raise ValueError("addresses and @domains separated by commas, such as me@example.com,@example.org")
     return entries

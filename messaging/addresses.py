@@ -60,3 +60,13 @@ def mask(address: str) -> str:
     """Shorten an address so that it says whose mail this is only to somebody who knows: `m***@example.com`."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}***@{domain}"
+
+
+def canonical(address: str) -> str:
+    """The one spelling that an address is counted by, however it is written; mail still goes where it was sent.
+
+    Args:
+        address: as `parse_recipient` returns it, so that its domain is folded already.
+    """
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"

@@ -11,11 +11,14 @@ class RequestError(MessagingError):
     status: HTTPStatus
 
     def __init__(self, detail: str, *, field: str | None = None) -> None:
-        super().__init__(f"{field}: {detail}" if field else detail)
+        super().__init__(detail)
         #: What is wrong, in one sentence.
         self.detail = detail
         #: The parameter, form field or JSON member that it is about.
         self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.detail}" if self.field else self.detail
 
     def headers(self) -> list[tuple[str, str]]:
         """The header fields that this status asks for."""
@@ -63,6 +66,12 @@ class MethodNotAllowedError(RequestError):
         return [("Allow", self._allowed)]
 
 
+class GoneError(RequestError):
+    """Raised when what is asked for was there, for a time."""
+
+    status = HTTPStatus.GONE
+
+
 class TooLargeError(RequestError):
     """Raised when a body is larger than `MAX_BODY_BYTES`."""
 
@@ -79,6 +88,19 @@ class InvalidError(RequestError):
     """Raised when a request is understood and a value in it cannot be used."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class TooManyRequestsError(RequestError):
+    """Raised when a limit is reached; the same request is let through after `retry_after_s` seconds."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self._retry_after_s = retry_after_s
+
+    def headers(self) -> list[tuple[str, str]]:
+        return [("Retry-After", str(self._retry_after_s))]
 
 
 class UnavailableError(RequestError):

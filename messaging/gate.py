@@ -1,9 +1,10 @@
 """Decides who may do what: a caller with a key, or a stranger."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from messaging.errors import ForbiddenError, UnauthorizedError
-from messaging.keys import Keys
+from messaging.keys import Key, Keys
 from messaging.request import Request
 
 
@@ -11,12 +12,12 @@ from messaging.request import Request
 class Caller:
     """Who sent a request."""
 
-    #: The name of the key; none for a stranger.
-    key_name: str | None
+    #: None for a stranger.
+    key: Key | None
 
     @property
     def known(self) -> bool:
-        return self.key_name is not None
+        return self.key is not None
 
 
 STRANGER = Caller(None)
@@ -51,10 +52,10 @@ class Gate:
         )
         if given is None:
             return STRANGER
-        name = self._keys.name_of(given)
-        if name is None:
+        found = self._keys.find(given)
+        if found is None:
             raise UnauthorizedError("this key is not known here")
-        return Caller(name)
+        return Caller(found)
 
     def check_greeting(self, caller: Caller) -> None:
         """Let a caller send the greeting.
@@ -74,17 +75,22 @@ class Gate:
         if not caller.known:
             raise UnauthorizedError("a subject or text of your own needs a key; without one the greeting is sent")
 
-    def check_recipient(self, recipient: str, field: str) -> None:
-        """Let mail go to an address.
+    def check_recipient(self, caller: Caller, recipient: str, field: str) -> None:
+        """Let a caller's mail go to an address.
 
         Raises:
-            ForbiddenError: if the operator's list is not empty and does not have it.
+            ForbiddenError: if the operator's list, or the key's, is not empty and does not have it.
         """
-        if not self._allowed:
-            return
-        folded = recipient.lower()
-        if folded not in self._allowed and folded[folded.rindex("@") :] not in self._allowed:
+        if not is_among(recipient, self._allowed):
             raise ForbiddenError("mail to this address is not allowed here", field=field)
+        if caller.key and not is_among(recipient, caller.key.recipients):
+            raise ForbiddenError("mail to this address is not allowed with this key", field=field)
+
+
+def is_among(recipient: str, allowed: Collection[str]) -> bool:
+    """Whether an address, or its domain, is among those that are allowed; all are where there are none."""
+    folded = recipient.lower()
+    return not allowed or folded in allowed or folded[folded.rindex("@") :] in allowed
 
 
 def _bearer(request: Request) -> str | None:

@@ -5,8 +5,9 @@ from typing import Final
 
 from messaging.addresses import mask
 from messaging.draft import Draft
+from messaging.outbox.accepting import Terms
 from messaging.outbox.outbox import Outbox
-from messaging.outbox.records import Mail
+from messaging.outbox.records import Accepted
 from messaging.publisher import Publisher
 
 _LOG: Final = logging.getLogger(__name__)
@@ -26,15 +27,31 @@ class Intake:
         self._publisher = publisher
         self._sender = sender
 
-    def accept(self, draft: Draft, request_id: str) -> Mail:
+    def accept(self, draft: Draft, request_id: str, *, test: bool, terms: Terms) -> Accepted:
         """Store a mail; when this returns it will be sent, whatever goes down now.
+
+        Args:
+            draft: the mail.
+            request_id: names the request, for the log.
+            test: whether it goes through everything but the relay.
+            terms: whether it is stored.
 
         Raises:
             OutboxUnavailableError: if it could not be stored.
+            LimitReachedError, OtherContentError: if its terms forbid it.
         """
-        mail = self._outbox.accept(
-            sender=self._sender, recipient=draft.recipient, subject=draft.subject, text=draft.text
+        accepted = self._outbox.accept(
+            sender=self._sender,
+            recipient=draft.recipient,
+            subject=draft.subject,
+            text=draft.text,
+            test=test,
+            terms=terms,
         )
+        mail = accepted.mail
+        if accepted.repeated:
+            _LOG.info("mail %s asked for again (request %s)", mail.id, request_id)
+            return accepted
         self._publisher.publish(mail.id)
         _LOG.info("mail %s accepted for %s (request %s)", mail.id, mask(mail.recipient), request_id)
-        return mail
+        return accepted

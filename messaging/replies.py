@@ -19,8 +19,14 @@ _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 _JSON: Final = ("Content-Type", "application/json")
 _PROBLEM: Final = ("Content-Type", "application/problem+json")
 
-#: On every reply: nothing of ours may be kept by a cache or taken for another type.
-_ALWAYS: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+#: On every reply: nothing of ours may be kept by a cache, taken for another type or found by a search, and an address
+#: or a key in a URL must not be told to the next site.
+_ALWAYS: Final = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Robots-Tag", "noindex"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,9 @@ def render_error(request_id: str, error: RequestError, *, as_json: bool) -> Repl
 
 
 def _reply(request_id: str, status: HTTPStatus, content_type: tuple[str, str], body: bytes, headers: Headers) -> Reply:
+    if status is HTTPStatus.NO_CONTENT:
+        # RFC 9110, section 8.6: no Content-Length in a 204.
+        return Reply(_STATUS_LINES[status], [("X-Request-ID", request_id), *_ALWAYS, *headers], b"")
     always = [content_type, ("Content-Length", str(len(body))), ("X-Request-ID", request_id), *_ALWAYS]
     return Reply(_STATUS_LINES[status], always + headers, body)
 

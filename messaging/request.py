@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from messaging.errors import BadRequestError, TooLargeError, UnsupportedTypeError
@@ -70,8 +70,17 @@ class Request:
         return self._content_type == FORM
 
     def header(self, name: str) -> str | None:
-        value: str | None = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
+        value: str | None = self.environ.get(_environ_name(name))
         return value
+
+    @property
+    def is_prefetch(self) -> bool:
+        """Whether a browser asks before anybody has: Fetch's `Sec-Purpose`, and what was sent before there was that."""
+        for name in ("Sec-Purpose", "Purpose", "X-Moz"):
+            purpose = self.header(name)
+            if purpose and purpose.strip().lower().startswith("prefetch"):
+                return True
+        return False
 
     @cached_property
     def wants_json(self) -> bool:
@@ -91,6 +100,12 @@ class Request:
             raise TooLargeError(f"a body has at most {self.max_body_bytes} bytes")
         body: bytes = self.environ["wsgi.input"].read(length)
         return body
+
+
+@cache
+def _environ_name(name: str) -> str:
+    """The name of a header field in the environ; only names of ours are asked for, so that they can all be kept."""
+    return "HTTP_" + name.upper().replace("-", "_")
 
 
 def request_id(environ: Environ) -> str:

@@ -1,6 +1,7 @@
 """Which endpoint answers a method and a path."""
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 
 from messaging.errors import MethodNotAllowedError, NotFoundError
 from messaging.replies import Answer
@@ -19,8 +20,8 @@ class Router:
     """
 
     def __init__(self, exact: Mapping[str, Methods], prefixes: Mapping[str, Methods] | None = None) -> None:
-        self._exact = {path: _with_head(methods) for path, methods in exact.items()}
-        self._prefixes = {path: _with_head(methods) for path, methods in (prefixes or {}).items()}
+        self._exact = {path: _completed(methods) for path, methods in exact.items()}
+        self._prefixes = {path: _completed(methods) for path, methods in (prefixes or {}).items()}
 
     def find(self, method: str, path: str) -> tuple[Endpoint, str]:
         """Find the endpoint and its argument.
@@ -41,6 +42,10 @@ class Router:
         return endpoint, argument
 
 
-def _with_head(methods: Methods) -> Methods:
-    """RFC 9110, section 9.3.2: HEAD is GET without the content, where GET has no effect of its own."""
-    return {**methods, "HEAD": methods["GET"]} if "GET" in methods and "HEAD" not in methods else methods
+def _completed(methods: Methods) -> Methods:
+    """Add the methods that follow from the others."""
+    # RFC 9110, section 9.3.2: HEAD is GET without the content, where GET has no effect of its own.
+    head = {"HEAD": methods["GET"]} if "GET" in methods and "HEAD" not in methods else {}
+    allowed = ", ".join([*methods, *head, "OPTIONS"])
+    options = Answer(HTTPStatus.NO_CONTENT, "", {}, [("Allow", allowed)])
+    return {**methods, **head, "OPTIONS": lambda _request: options}

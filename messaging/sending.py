@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 from messaging.addresses import parse_recipient
+from messaging.conditions import Conditions
 from messaging.draft import Draft, check_subject, check_text
-from messaging.errors import InvalidError
+from messaging.errors import InvalidError, TooManyRequestsError
 from messaging.fields import take_texts
-from messaging.gate import Caller, Gate
+from messaging.gate import STRANGER, Caller, Gate
 from messaging.intake import Intake
-from messaging.outbox.records import Mail
+from messaging.links import Links
+from messaging.order import Order, Sent
+from messaging.outbox.errors import LimitReachedError, OtherContentError
+from messaging.repeats import IDEMPOTENCY_KEY, idempotency_key
 from messaging.request import Request
 
 
@@ -49,28 +54,72 @@ class Sending:
 
     Args:
         gate: who may send what to whom.
+        links: what they allow is in them.
+        conditions: on what terms it is accepted.
         intake: takes the mail.
         greeting: sent where the caller has no words of their own.
     """
 
-    def __init__(self, gate: Gate, intake: Intake, greeting: Greeting) -> None:
+    def __init__(self, gate: Gate, links: Links, conditions: Conditions, intake: Intake, greeting: Greeting) -> None:
         self._gate = gate
+        self._links = links
+        self._conditions = conditions
         self._intake = intake
         self._greeting = greeting
 
-    def draft(self, caller: Caller, fields: Mapping[str, str], names: Names) -> Draft:
-        """Make a draft of what the caller sent, or refuse.
+    def order(self, request: Request, caller: Caller, fields: Mapping[str, str], names: Names) -> Order:
+        """Make an order of what the caller sent, or refuse.
 
         Args:
-            caller: who sends it.
+            request: what was sent.
+            caller: who sent it.
             fields: the request's fields, the recipient among them.
             names: what the fields are called there.
 
         Raises:
-            UnauthorizedError, ForbiddenError, InvalidError: with the field and the reason.
+            BadRequestError, UnauthorizedError, ForbiddenError, InvalidError: with the field and the reason.
         """
         to = parse_recipient(fields[names.recipient], names.recipient)
-        self._gate.check_recipient(to, names.recipient)
+        self._gate.check_recipient(caller, to, names.recipient)
+        return Order(request, caller, self._draft(caller, to, fields, names), idempotency_key(request))
+
+    def order_by_link(self, request: Request, token: str, field: str) -> Order:
+        """Make an order of what a link allows, or refuse.
+
+        Args:
+            request: what was sent.
+            token: of the link.
+            field: the parameter it stood in, for the error.
+
+        Raises:
+            ForbiddenError, GoneError: with the field and the reason.
+            OutboxUnavailableError: if it cannot be read now.
+        """
+        link = self._links.read(token, field)
+        self._gate.check_recipient(STRANGER, link.draft.recipient, field)
+        return Order(request, STRANGER, link.draft, None, link)
+
+    def send(self, order: Order) -> Sent:
+        """Have a mail accepted; it will be sent.
+
+        Raises:
+            TooManyRequestsError: if there is no room for it now.
+            InvalidError: if its idempotency key stands for another mail.
+            OutboxUnavailableError: if it could not be stored.
+        """
+        terms = self._conditions.of(order)
+        test = order.caller.key is not None and order.caller.key.test
+        try:
+            accepted = self._intake.accept(order.draft, order.request.id, test=test, terms=terms)
+        except LimitReachedError as error:
+            wait_s = ceil(error.wait_ms / 1000)
+            raise TooManyRequestsError(f"{error.about}; there is room again in {wait_s} s", wait_s) from None
+        except OtherContentError:
+            raise InvalidError("was used for another request", field=IDEMPOTENCY_KEY) from None
+        replayed = accepted.repeated and order.idempotency_key is not None
+        return Sent(accepted.mail, accepted.repeated and not replayed, replayed)
+
+    def _draft(self, caller: Caller, to: str, fields: Mapping[str, str], names: Names) -> Draft:
         subject, text = fields.get(names.subject), fields.get(names.text)
         if subject is None and text is None:
             self._gate.check_greeting(caller)
@@ -81,7 +130,3 @@ class Sending:
             check_subject(self._greeting.subject if subject is None else subject, names.subject),
             check_text(text or "", names.text),
         )
-
-    def send(self, draft: Draft, request_id: str) -> Mail:
-        """Have a draft accepted; it will be sent."""
-        return self._intake.accept(draft, request_id)

@@ -16,18 +16,25 @@ from config.processor import keep_to_one_processor
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
+from messaging.conditions import Conditions
+from messaging.digests import Digests
 from messaging.endpoints.health import Check, check_hold, check_seen
+from messaging.exposure import warning
 from messaging.gate import Gate
 from messaging.intake import Intake
 from messaging.keys import Keys
+from messaging.limits import Limits
+from messaging.links import Links
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxError
 from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.secret import DatabaseSecret
 from messaging.outlook import Outlook
 from messaging.publisher import BrokerPublisher, Publisher
+from messaging.repeats import Repeats
 from messaging.routes import internal_router, public_router
 from messaging.sending import Greeting, Sending
 from messaging.server import ListenError, Server
@@ -115,8 +122,7 @@ def _make_servers(
     """
     outbox, heartbeats = Outbox(database), Heartbeats(database)
     gate = Gate(Keys(database), open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
-    intake = Intake(outbox, publisher, settings.mail_from)
-    sending = Sending(gate, intake, Greeting(settings.greeting_subject, settings.greeting_text))
+    sending = _make_sending(settings, gate, DatabaseSecret(database), Intake(outbox, publisher, settings.mail_from))
     checks: dict[str, Check] = {
         "database": outbox.check,
         "broker": partial(broker.check, QUEUE),
@@ -132,6 +138,14 @@ def _make_servers(
         Server(public, settings.listen, settings.web_threads, limit),
         Server(internal, settings.internal_listen, _INTERNAL_THREADS, limit),
     )
+
+
+def _make_sending(settings: Settings, gate: Gate, secret: DatabaseSecret, intake: Intake) -> Sending:
+    digests = Digests(secret)
+    repeats = Repeats(digests, settings.repeat_window_s)
+    conditions = Conditions(Limits(digests, settings), repeats, settings.trusted_proxies)
+    greeting = Greeting(settings.greeting_subject, settings.greeting_text)
+    return Sending(gate, Links(secret), conditions, intake, greeting)
 
 
 def _open_talktome(settings: Settings) -> TalktomeLog:
@@ -187,4 +201,6 @@ def _say_where(settings: Settings, public: Server, internal: Server, talktome: T
         f"  curl '{url}/?talktome'",
         f"  curl '{url}/action?sendmail=me@example.com&talktome'",
     ]
+    if open_to_all := warning(settings):
+        lines.append(open_to_all)
     print("\n".join(lines), file=sys.stderr, flush=True)

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from messaging.addresses import mask
+from messaging.order import Sent
 from messaging.outbox.records import Attempt, Mail
+from messaging.repeats import REPLAYED
+from messaging.replies import Headers
 from messaging.timestamps import optional_timestamp, timestamp
 
 
@@ -12,25 +15,35 @@ def status_url(mail: Mail) -> str:
     return f"/v1/emails/{mail.id}"
 
 
-def accepted_document(mail: Mail, remark: str) -> dict[str, Any]:
+def accepted_headers(sent: Sent) -> Headers:
+    return [("Location", status_url(sent.mail)), *([REPLAYED] if sent.replayed else [])]
+
+
+def accepted_document(sent: Sent, remark: str) -> dict[str, Any]:
     """What the sender of a mail is told.
 
     Args:
-        mail: as it was accepted.
+        sent: the mail as it was accepted.
         remark: what stands between it and its being sent; empty if nothing does.
     """
+    mail = sent.mail
     return {
         "id": mail.id,
         "state": mail.state,
         "to": mail.recipient,
         "created_at": timestamp(mail.created_at),
         "status_url": status_url(mail),
+        **_marks(mail),
+        **({"repeated": True} if sent.repeated else {}),
         **({"remark": remark} if remark else {}),
     }
 
 
-def accepted_line(mail: Mail, remark: str) -> str:
-    return f"accepted for {mail.recipient}, status: {status_url(mail)}{aside(remark)}"
+def accepted_line(sent: Sent, remark: str) -> str:
+    mail = sent.mail
+    words = "accepted before, and not sent again," if sent.repeated else "accepted"
+    test = " as a test, not for the relay" if mail.test else ""
+    return f"{words} for {mail.recipient}{test}, status: {status_url(mail)}{aside(remark)}"
 
 
 def public_document(mail: Mail, remark: str) -> dict[str, Any]:
@@ -44,6 +57,7 @@ def public_document(mail: Mail, remark: str) -> dict[str, Any]:
         "due_at": optional_timestamp(mail.due_at),
         "finished_at": optional_timestamp(mail.finished_at),
         "status_url": status_url(mail),
+        **_marks(mail),
         **({"remark": remark} if remark and not mail.final else {}),
     }
 
@@ -88,3 +102,7 @@ def _attempt_document(attempt: Attempt) -> dict[str, Any]:
         "code": attempt.code,
         "reply": attempt.reply,
     }
+
+
+def _marks(mail: Mail) -> dict[str, Any]:
+    return {"test": True} if mail.test else {}

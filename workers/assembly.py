@@ -55,7 +55,7 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
     delivery = Delivery(claims, leases, hold, transport, settings.retry_schedule_s)
     heartbeats = Heartbeats(database)
     broker = make_broker(settings.broker_url, [])
-    retention = Retention(database, settings.retention_s) if settings.retention_s else None
+    retention = Retention(database, settings.retention_s)
     dispatcher = Dispatcher(due, hold, make_queue(broker), retention, heartbeats)
     dispatcher_thread = DispatcherThread(dispatcher, heartbeats)
     broker.add_middleware(

@@ -3,22 +3,24 @@
 from http import HTTPStatus
 from typing import Any, Final
 
-from messaging.draft import Draft
-from messaging.errors import BadRequestError, UnavailableError
+from messaging.errors import BadRequestError, ForbiddenError, RequestError, UnavailableError
 from messaging.fields import take_texts
-from messaging.gate import STRANGER, Caller, Gate
+from messaging.gate import Gate
+from messaging.order import Order, Sent
 from messaging.outbox.errors import OutboxUnavailableError
-from messaging.outbox.records import Mail
 from messaging.outlook import Outlook
 from messaging.replies import Answer, Headers
 from messaging.request import Request
 from messaging.sending import Names, Sending
 from messaging.talktome import TalktomeLog
-from messaging.views import accepted_document, accepted_line, status_url
+from messaging.views import accepted_document, accepted_headers, accepted_line
 
 _NAMES: Final = Names("sendmail")
-_KNOWN: Final = (*_NAMES, "talktome", "key")
+_KNOWN: Final = (*_NAMES, "talktome", "key", "link")
 _ADDRESSES: Final = ("sendmail",)
+
+#: Either asks for a mail.
+_MAILS: Final = ("sendmail", "link")
 
 _WORDS: Final = (
     "Messaging: one curl, one e-mail, never lost. "
@@ -58,16 +60,28 @@ class Action:
 
     def _act(self, request: Request, fields: dict[str, str]) -> Answer:
         parameters = take_texts(fields, _KNOWN)
-        if parameters.keys().isdisjoint(("sendmail", "talktome")):
+        if parameters.keys().isdisjoint((*_MAILS, "talktome")):
             if parameters:
                 raise BadRequestError("nothing to do without sendmail or talktome")
             return _USAGE
+        if request.is_prefetch:
+            # Not a success: the browser would show this answer instead of asking when somebody does.
+            raise ForbiddenError("a prefetch sends and logs nothing")
         # All that can be wrong with the request is found before any of it is done.
-        caller = self._gate.identify(request, parameters.get("key")) if "sendmail" in parameters else STRANGER
-        draft = self._sending.draft(caller, parameters, _NAMES) if "sendmail" in parameters else None
-        return self._do(request, caller, draft, talk="talktome" in parameters)
+        order = self._order(request, parameters)
+        return self._do(request, order, talk="talktome" in parameters)
 
-    def _do(self, request: Request, caller: Caller, draft: Draft | None, *, talk: bool) -> Answer:
+    def _order(self, request: Request, parameters: dict[str, str]) -> Order | None:
+        if parameters.keys().isdisjoint(_MAILS):
+            return None
+        caller = self._gate.identify(request, parameters.get("key"))
+        if "link" not in parameters:
+            return self._sending.order(request, caller, parameters, _NAMES)
+        if not parameters.keys() <= {"link", "talktome"}:
+            raise BadRequestError("says what is sent to whom, and stands alone", field="link")
+        return self._sending.order_by_link(request, parameters["link"], "link")
+
+    def _do(self, request: Request, order: Order | None, *, talk: bool) -> Answer:
         lines: list[str] = []
         document: dict[str, Any] = {}
         headers: Headers = []
@@ -76,20 +90,23 @@ class Action:
             time = self._talktome.write(request.id)
             lines.append(f"logged {time}")
             document["logged_at"] = time
-        if draft:
-            mail = self._send(draft, request, lines)
-            remark = self._outlook.remark(in_full=caller.known)
-            lines.append(accepted_line(mail, remark))
-            document.update(accepted_document(mail, remark))
-            headers.append(("Location", status_url(mail)))
+        if order:
+            sent = self._send(order, lines)
+            remark = self._outlook.remark(in_full=order.caller.known)
+            lines.append(accepted_line(sent, remark))
+            document.update(accepted_document(sent, remark))
+            headers = accepted_headers(sent)
             status = HTTPStatus.ACCEPTED
         return Answer(status, "; ".join(lines), document, headers)
 
-    def _send(self, draft: Draft, request: Request, done: list[str]) -> Mail:
+    def _send(self, order: Order, done: list[str]) -> Sent:
         try:
-            return self._sending.send(draft, request.id)
-        except OutboxUnavailableError as error:
+            return self._sending.send(order)
+        except (RequestError, OutboxUnavailableError) as error:
             if not done:
                 raise
             # Whoever tries again should know that one half is done.
+            if isinstance(error, RequestError):
+                error.detail = f"{done[0]}; {error.detail}"
+                raise
             raise UnavailableError(f"{done[0]}; the outbox is not available, no mail was accepted") from error

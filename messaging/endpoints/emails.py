@@ -15,11 +15,11 @@ from messaging.request import Request
 from messaging.sending import Names, Sending, read_fields
 from messaging.views import (
     accepted_document,
+    accepted_headers,
     accepted_line,
     full_document,
     public_document,
     status_line,
-    status_url,
 )
 
 _NAMES: Final = Names("to")
@@ -44,14 +44,13 @@ class Emails:
     def post(self, request: Request) -> Answer:
         fields = read_fields(request, _NAMES)
         caller = self._gate.identify(request, fields.get("key"))
-        draft = self._sending.draft(caller, fields, _NAMES)
-        mail = self._sending.send(draft, request.id)
+        sent = self._sending.send(self._sending.order(request, caller, fields, _NAMES))
         remark = self._outlook.remark(in_full=caller.known)
         return Answer(
             HTTPStatus.ACCEPTED,
-            accepted_line(mail, remark),
-            accepted_document(mail, remark),
-            [("Location", status_url(mail))],
+            accepted_line(sent, remark),
+            accepted_document(sent, remark),
+            accepted_headers(sent),
         )
 
     def get(self, request: Request) -> Answer:

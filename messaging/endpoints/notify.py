@@ -14,7 +14,7 @@ from messaging.outlook import Outlook
 from messaging.replies import Answer
 from messaging.request import Request
 from messaging.sending import Names, Sending, read_fields
-from messaging.views import aside, status_line, status_url
+from messaging.views import accepted_headers, aside, status_line
 
 _NAMES: Final = Names("email", text="message")
 
@@ -25,6 +25,7 @@ TASK_STATUS: Final[Mapping[State, str]] = {
     State.SENDING: "STARTED",
     State.RETRYING: "RETRY",
     State.SENT: "SUCCESS",
+    State.TESTED: "SUCCESS",
     State.FAILED: "FAILURE",
     State.CANCELED: "REVOKED",
 }
@@ -49,10 +50,10 @@ class Notify:
     def post(self, request: Request) -> Answer:
         fields = read_fields(request, _NAMES)
         caller = self._gate.identify(request, fields.get("key"))
-        mail = self._sending.send(self._sending.draft(caller, fields, _NAMES), request.id)
-        remark = self._outlook.remark(in_full=caller.known)
+        sent = self._sending.send(self._sending.order(request, caller, fields, _NAMES))
+        mail, remark = sent.mail, self._outlook.remark(in_full=caller.known)
         line = f"task {mail.id} {TASK_STATUS[mail.state]}, status: /task_status/{mail.id}{aside(remark)}"
-        return Answer(HTTPStatus.ACCEPTED, line, _document(mail, remark), [("Location", status_url(mail))])
+        return Answer(HTTPStatus.ACCEPTED, line, _document(mail, remark), accepted_headers(sent))
 
     def status(self, request: Request) -> Answer:
         caller = self._gate.identify(request, take_texts(request.query(), ("key",)).get("key"))

@@ -37,6 +37,7 @@ _CLAIM = (
         mails.c.recipient,
         mails.c.subject,
         mails.c.text,
+        mails.c.test,
     )
 )
 

@@ -20,3 +20,22 @@ class SchemaTooNewError(OutboxError):
         self.found = found
         #: The newest version that this program knows.
         self.known = known
+
+
+class TermsError(OutboxError):
+    """Base of the errors of a mail that is not accepted because of the terms that it came with."""
+
+
+class LimitReachedError(TermsError):
+    """Raised when there is no room for a mail now."""
+
+    def __init__(self, about: str, wait_ms: int) -> None:
+        super().__init__(about)
+        #: What the limit is about, in words.
+        self.about = about
+        #: How long until there is room, in milliseconds.
+        self.wait_ms = wait_ms
+
+
+class OtherContentError(TermsError):
+    """Raised when a request says that it repeats another one, and asks for something else."""

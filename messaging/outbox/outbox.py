@@ -1,16 +1,17 @@
 """The outbox as clients see it: accepts mails and says what became of them."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import Connection, Dialect, desc, insert, select, text
+from sqlalchemy import Connection, desc, select, text
 
+from messaging.outbox.accepting import NO_TERMS, Terms, Wish, accept
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
+from messaging.outbox.errors import TermsError
 from messaging.outbox.group_commit import GroupCommit
 from messaging.outbox.ids import new_id
-from messaging.outbox.records import Attempt, Mail, Outcome
+from messaging.outbox.records import Accepted, Attempt, Mail, Outcome
 from messaging.outbox.rows import MAIL_COLUMNS, mail_of
 from messaging.outbox.schema import attempts, mails
 from messaging.outbox.states import State
@@ -36,10 +37,16 @@ class Outbox:
     def __init__(self, database: Database, clock: Callable[[], int] = clock_ms) -> None:
         self._database = database
         self._clock = clock
-        self._accepts = GroupCommit(database.accepting, _accept, patience_s=PATIENCE_S)
+        self._accepts = GroupCommit(database.accepting, self._accept, patience_s=PATIENCE_S)
 
-    def accept(self, *, sender: str, recipient: str, subject: str, text: str) -> Mail:
-        """Store a mail that is to be sent at once; when this returns it is on the disk."""
+    def accept(
+        self, *, sender: str, recipient: str, subject: str, text: str, test: bool = False, terms: Terms = NO_TERMS
+    ) -> Accepted:
+        """Store a mail that is to be sent at once; when this returns it is on the disk.
+
+        Raises:
+            LimitReachedError, OtherContentError: if its terms forbid it.
+        """
         now = self._clock()
         mail = Mail(
             id=new_id(now),
@@ -52,9 +59,16 @@ class Outbox:
             recipient=recipient,
             subject=subject,
             text=text,
+            test=test,
         )
-        self._accepts.submit(mail)
-        return mail
+        result = self._accepts.submit((mail, terms))
+        if isinstance(result, TermsError):
+            raise result
+        return result
+
+    def _accept(self, connection: Connection, wishes: Sequence[Wish]) -> Sequence[Accepted | TermsError]:
+        # The time in the transaction, since one comes after the other there: who waited must not be from before.
+        return accept(connection, wishes, self._clock())
 
     def read(self, mail_id: str) -> Mail | None:
         with transaction(self._database.reading) as connection:
@@ -93,20 +107,3 @@ class Outbox:
         """Find out whether the database takes what is written: one that is full, or read-only, still answers."""
         with transaction(self._database.recording) as connection:
             connection.execute(text("UPDATE schema_version SET version = version"))
-
-
-def _accept(connection: Connection, batch: Sequence[Mail]) -> Sequence[None]:
-    statement = _insert(connection.dialect, len(batch))
-    values = [getattr(mail, name) for mail in batch for name in Mail.__dataclass_fields__]
-    connection.exec_driver_sql(statement, tuple(values))
-    return [None] * len(batch)
-
-
-@lru_cache(maxsize=512)
-def _insert(dialect: Dialect, rows: int) -> str:
-    """The text of one statement for so many mails.
-
-    The driver lets go of the interpreter's lock for every statement that it runs, and has to wait for it again: of one
-    for each mail, a thread that stores 32 of them would mostly wait.
-    """
-    return str(insert(mails).values([dict.fromkeys(Mail.__dataclass_fields__)] * rows).compile(dialect=dialect))

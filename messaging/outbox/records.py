@@ -22,10 +22,21 @@ class Mail:
     recipient: str
     subject: str
     text: str
+    #: Whether it was sent with a test key, and so goes through everything but the relay.
+    test: bool
 
     @property
     def final(self) -> bool:
         return self.state in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A mail that is stored."""
+
+    mail: Mail
+    #: Whether it was stored before, for the same request.
+    repeated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,8 @@ class Outcome(StrEnum):
 
     #: The relay took the mail.
     SENT = "sent"
+    #: The relay was not asked: a test key's mail.
+    TESTED = "tested"
     #: The relay refused this mail for good.
     REFUSED = "refused"
     #: The relay asked to be tried again.

@@ -1,44 +1,55 @@
-"""Removes mails that have been finished for long enough."""
+"""Removes what is no longer needed: mails that have been finished for long enough, and what answered for a time."""
 
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import Column, Connection, delete, select
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.ids import first_id
-from messaging.outbox.schema import mails
+from messaging.outbox.schema import mails, repeats, uses
 
-#: Mails removed in one transaction: few enough that nobody waits for it.
+#: Rows of one kind that are removed in one transaction: few enough that nobody waits for it.
 _BATCH: Final = 200
 
 
 class Retention:
-    """How long finished mails are kept.
+    """How long finished mails are kept; requests and uses are kept for as long as they count.
 
     Args:
-        database: where the mails are.
-        keep_s: how long, in seconds.
+        database: where all of it is.
+        keep_s: how long, in seconds; None for ever.
         clock: tells the time in milliseconds since 1970, UTC.
     """
 
-    def __init__(self, database: Database, keep_s: float, clock: Callable[[], int] = clock_ms) -> None:
+    def __init__(self, database: Database, keep_s: float | None, clock: Callable[[], int] = clock_ms) -> None:
         self._database = database
-        self._keep_ms = int(keep_s * 1000)
+        self._keep_ms = None if keep_s is None else int(keep_s * 1000)
         self._clock = clock
 
     def prune(self) -> int:
-        """Remove one batch; returns how many there were.
+        """Remove one batch; returns how many rows there were.
 
         Raises:
             OutboxUnavailableError: if the database is away.
         """
-        before = self._clock() - self._keep_ms
-        # What finished before then was accepted before then, and ids begin with the time: no other index is needed.
-        old = select(mails.c.id).where(mails.c.id < first_id(before), mails.c.finished_at < before)
+        now = self._clock()
         with transaction(self._database.recording) as connection:
-            ids = connection.execute(old.order_by(mails.c.id).limit(_BATCH)).scalars().all()
-            if ids:
-                connection.execute(delete(mails).where(mails.c.id.in_(ids)))
-        return len(ids)
+            ended = _remove_ended(connection, repeats.c.token, repeats.c.ends_at, now)
+            ended += _remove_ended(connection, uses.c.subject, uses.c.ends_at, now)
+            return ended if self._keep_ms is None else ended + _remove_mails(connection, now - self._keep_ms)
+
+
+def _remove_ended(connection: Connection, name: Column[str], ends_at: Column[int], now: int) -> int:
+    ended = select(name).where(ends_at <= now).order_by(ends_at).limit(_BATCH)
+    return connection.execute(delete(name.table).where(name.in_(ended))).rowcount
+
+
+def _remove_mails(connection: Connection, before: int) -> int:
+    # What finished before then was accepted before then, and ids begin with the time: no other index is needed.
+    old = select(mails.c.id).where(mails.c.id < first_id(before), mails.c.finished_at < before)
+    ids = connection.execute(old.order_by(mails.c.id).limit(_BATCH)).scalars().all()
+    if ids:
+        connection.execute(delete(mails).where(mails.c.id.in_(ids)))
+    return len(ids)

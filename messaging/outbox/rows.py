@@ -23,4 +23,5 @@ def mail_of(row: Row[Any]) -> Mail:
         recipient=row.recipient,
         subject=row.subject,
         text=row.text,
+        test=row.test,
     )

@@ -17,10 +17,12 @@ class State(StrEnum):
     RETRYING = "retrying"
     #: The relay answered 250. Never called "delivered": that nobody here can know.
     SENT = "sent"
+    #: Sent with a test key: it went through everything but the relay.
+    TESTED = "tested"
     #: Refused for good, or given up.
     FAILED = "failed"
     #: Withdrawn before it was sent.
     CANCELED = "canceled"
 
 
-FINAL: Final = frozenset({State.SENT, State.FAILED, State.CANCELED})
+FINAL: Final = frozenset({State.SENT, State.TESTED, State.FAILED, State.CANCELED})

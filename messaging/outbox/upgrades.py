@@ -22,7 +22,8 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             sender TEXT NOT NULL,
             recipient TEXT NOT NULL,
             subject TEXT NOT NULL,
-            text TEXT NOT NULL
+            text TEXT NOT NULL,
+            test BOOLEAN NOT NULL DEFAULT FALSE
         )""",
         "CREATE INDEX mails_due ON mails (due_at, state) WHERE due_at IS NOT NULL",
         "CREATE INDEX mails_died ON mails (deaths) WHERE deaths > 0 AND due_at IS NOT NULL",
@@ -41,7 +42,29 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE TABLE keys (
             digest TEXT NOT NULL PRIMARY KEY,
             name TEXT NOT NULL UNIQUE,
-            created_at BIGINT NOT NULL
+            created_at BIGINT NOT NULL,
+            last_used_at BIGINT,
+            rate TEXT,
+            recipients TEXT NOT NULL DEFAULT '',
+            test BOOLEAN NOT NULL DEFAULT FALSE
+        )""",
+        """CREATE TABLE uses (
+            subject INTEGER NOT NULL PRIMARY KEY,
+            times TEXT NOT NULL,
+            ends_at BIGINT NOT NULL
+        )""",
+        "CREATE INDEX uses_end ON uses (ends_at)",
+        """CREATE TABLE repeats (
+            token INTEGER NOT NULL PRIMARY KEY,
+            content INTEGER NOT NULL,
+            mail_id TEXT NOT NULL,
+            created_at BIGINT NOT NULL,
+            ends_at BIGINT NOT NULL
+        )""",
+        "CREATE INDEX repeats_end ON repeats (ends_at)",
+        """CREATE TABLE secret (
+            id INTEGER NOT NULL PRIMARY KEY,
+            value TEXT NOT NULL
         )""",
         """CREATE TABLE hold (
             id INTEGER NOT NULL PRIMARY KEY,

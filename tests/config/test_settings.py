@@ -277,3 +277,15 @@ def test_a_file_that_is_not_text_stops_the_start_in_one_line(tmp_path: Path) -> 
     with pytest.raises(SettingError) as caught:
         environment({}, tmp_path)
     assert str(caught.value) == f'.env: "{tmp_path}/.env" cannot be read (not UTF-8); allowed: a readable text file'
+
+
+@pytest.mark.parametrize("name", ["EDGE_LISTEN", "TUNNEL_ADDRESS", "NGROK_AUTHTOKEN", "NGROK_URL"])
+def test_what_others_read_tells_of_something_in_front(name: str) -> None:
+    assert not Settings.load({}).in_front
+    assert not Settings.load({name: ""}).in_front
+    assert Settings.load({name: "something"}).in_front
+
+
+def test_an_address_with_a_space_in_it_would_open_or_close_what_nobody_meant() -> None:
+    with pytest.raises(SettingError, match=r"^ALLOWED_RECIPIENTS: "):
+        Settings.load({"ALLOWED_RECIPIENTS": "@example.com @example.org"})

@@ -78,6 +78,11 @@ def test_a_rate_is_how_many_in_what_time(value: str, limit: Rate | None) -> None
     assert values.rate(value) == limit
 
 
+@pytest.mark.parametrize("value", ["3/s", "20/m", "200/h", "999999999/d"])
+def test_a_rate_is_shown_as_it_is_written(value: str) -> None:
+    assert str(values.rate(value)) == value
+
+
 @pytest.mark.parametrize(
     "value", ["", "3", "3/", "/h", "0/h", "-1/h", "3/w", "3/2h", "3 / h", "3/h\n", "9" * 5000 + "/h"]
 )
@@ -277,7 +282,20 @@ def test_recipients_are_addresses_and_domains_in_lower_case(value: str, entries:
 
 
 @pytest.mark.parametrize(
-    "value", ["example.com", "me@", "@", "a@b@c", "me@example.com;you@example.com", "é@example.com", "a@b\n@c"]
+    "value",
+    [
+        "example.com",
+        "me@",
+        "@",
+        "a@b@c",
+        "me@example.com;you@example.com",
+        "é@example.com",
+        "a@b\n@c",
+        "me@example.com, you @example.com",
+        "me@ example.com",
+        "@example.com @example",
+        "m e@example.com",
+    ],
 )
 def test_anything_else_is_not_a_recipient(value: str) -> None:
     with pytest.raises(ValueError, match="addresses and @domains separated by commas"):

@@ -41,6 +41,14 @@ MAKE_RUN = [
     "make", f"--file={ROOT}/Makefile", "--assume-old=install", f"BIN={Path(sys.executable).parent}", "run",
 ]  # fmt: skip
 
+#: The same client asks again and again, and means it.
+WITHOUT_LIMITS = {
+    "OPEN_PER_RECIPIENT": "off",
+    "OPEN_PER_CLIENT": "off",
+    "OPEN_TOTAL": "off",
+    "REPEAT_WINDOW": "0s",
+}
+
 #: How long an end may take, in seconds.
 END_S = 15.0
 
@@ -64,7 +72,13 @@ class Serving:
 
     def __init__(self, folder: Path, environ: dict[str, str], command: list[str]) -> None:
         self.folder = folder
-        settings = {"LISTEN": "127.0.0.1:0", "INTERNAL_LISTEN": "127.0.0.1:0", "PYTHONPATH": str(ROOT), **environ}
+        settings = {
+            "LISTEN": "127.0.0.1:0",
+            "INTERNAL_LISTEN": "127.0.0.1:0",
+            "PYTHONPATH": str(ROOT),
+            **WITHOUT_LIMITS,
+            **environ,
+        }
         self.program = Program(command, folder / "output", settings, folder)
         self.program.start()
 
@@ -363,3 +377,22 @@ def test_no_folder_for_the_log_here_either_is_an_error(tmp_path: Path, monkeypat
     settings = replace(Settings.load({}), talktome_log=Path("/proc/messaging_system.log"))
     with pytest.raises(SettingError, match=r"neither /proc/messaging_system\.log nor var/messaging_system\.log"):
         module._open_talktome(settings)
+
+
+def open_to_all(serving: Serving) -> list[str]:
+    """The lines that tell the operator what strangers may do."""
+    return [line for line in serving.lines if "OPEN_SENDMAIL=false" in line]
+
+
+def test_where_others_can_reach_it_it_says_in_one_line_what_they_may_do(begin: Serve) -> None:
+    serving = begin(LISTEN="0.0.0.0:0", OPEN_PER_RECIPIENT="3/h").wait_until_it_listens()
+    assert serving.get("/healthz")[0] == 200
+    (line,) = open_to_all(serving)
+    assert line.startswith("Whoever reaches this service may have the greeting sent to any address without a key, 3/h ")
+
+
+@pytest.mark.parametrize("environ", [{}, {"LISTEN": "0.0.0.0:0", "OPEN_SENDMAIL": "false"}])
+def test_where_nobody_else_can_or_nobody_may_it_does_not(begin: Serve, environ: dict[str, str]) -> None:
+    serving = begin(**environ).wait_until_it_listens()
+    assert serving.get("/healthz")[0] == 200
+    assert open_to_all(serving) == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from messaging.addresses import mask, parse_recipient
+from messaging.addresses import canonical, mask, parse_recipient
 from messaging.errors import InvalidError
 from tests.fixtures.refusals import refusal
 
@@ -156,3 +156,25 @@ def test_any_text_is_one_plain_address_or_refused_in_one_line_without_markup(tex
 def test_a_masked_address_says_little() -> None:
     assert mask("me@example.com") == "m***@example.com"
     assert mask("m@example.com") == "m***@example.com"
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("me@example.com", "me@example.com"),
+        ("Me@Example.com", "me@example.com"),
+        ("me+tag@example.com", "me@example.com"),
+        ("me+a+b@example.com", "me@example.com"),
+        ("me+@example.com", "me@example.com"),
+        ("+me@example.com", "+me@example.com"),
+        ("+@example.com", "+@example.com"),
+        ("m.e@example.com", "m.e@example.com"),
+    ],
+)
+def test_an_address_is_counted_by_one_spelling(address: str, counted: str) -> None:
+    assert canonical(parse_recipient(address, "to")) == counted
+
+
+@pytest.mark.parametrize("spelling", ["me@b\u00fccher.example", "me@bu\u0308cher.example", "ME@B\u00dcCHER.example"])
+def test_a_domain_is_counted_by_one_script(spelling: str) -> None:
+    assert canonical(parse_recipient(spelling, "to")) == "me@xn--bcher-kva.example"

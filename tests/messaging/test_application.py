@@ -80,13 +80,13 @@ def test_an_unknown_path_in_text_and_in_json(service: Service) -> None:
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/", {"GET", "HEAD", "POST"}),
-        ("/action", {"GET", "HEAD", "POST"}),
-        ("/v1/emails", {"POST"}),
-        ("/v1/emails/0190a000-0000-7000-8000-000000000000", {"GET", "HEAD"}),
-        ("/notify/", {"POST"}),
-        ("/task_status/0190a000-0000-7000-8000-000000000000", {"GET", "HEAD"}),
-        ("/healthz", {"GET", "HEAD"}),
+        ("/", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("/action", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("/v1/emails", {"POST", "OPTIONS"}),
+        ("/v1/emails/0190a000-0000-7000-8000-000000000000", {"GET", "HEAD", "OPTIONS"}),
+        ("/notify/", {"POST", "OPTIONS"}),
+        ("/task_status/0190a000-0000-7000-8000-000000000000", {"GET", "HEAD", "OPTIONS"}),
+        ("/healthz", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
 def test_another_method_is_refused_with_those_that_are_not(service: Service, path: str, allowed: set[str]) -> None:
@@ -95,6 +95,10 @@ def test_another_method_is_refused_with_those_that_are_not(service: Service, pat
         assert answer.status == 405
         assert set(answer.headers["Allow"].split(", ")) == allowed
     assert service.public.request("PUT", path, headers=JSON).json["status"] == 405
+    options = service.public.request("OPTIONS", f"{path}?sendmail=me@example.com&talktome", headers=JSON)
+    assert (options.status, options.body) == (204, b"")
+    assert set(options.headers["Allow"].split(", ")) == allowed
+    assert service.log_lines == []
     assert service.mails == []
 
 

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from config.values import Rate
 from messaging.command_line import main
+from messaging.draft import Draft
+from messaging.links import Links
+from messaging.outbox.secret import DatabaseSecret
 from tests.fixtures.service import Service
+from tests.fixtures.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +46,9 @@ def test_json_is_one_document(service: Service, capsys: pytest.CaptureFixture[st
     main(["key", "add", "backup", "--json"])
     document = json.loads(capsys.readouterr().out)
     assert document.keys() == {"name", "key"}
-    assert service.keys.name_of(document["key"]) == document["name"] == "backup"
+    key = service.keys.find(document["key"])
+    assert key is not None
+    assert key.name == document["name"] == "backup"
 
 
 def test_a_key_makes_the_database_where_there_is_none(
@@ -82,7 +89,17 @@ def test_a_setting_that_is_wrong_is_used_wrongly(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["nonsense"], ["key"], ["key", "add"], ["key", "add", "a", "b"], ["serve", "--port", "80"]]
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["key"],
+        ["key", "add"],
+        ["key", "add", "a", "b"],
+        ["serve", "--port", "80"],
+        ["key", "revoke"],
+        ["link"],
+    ],
 )
 def test_used_wrongly_it_says_how(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(*arguments) == 2
@@ -91,15 +108,159 @@ def test_used_wrongly_it_says_how(arguments: list[str], capsys: pytest.CaptureFi
     assert "usage: messaging" in err
 
 
+def test_a_key_has_the_limit_the_recipients_and_the_mark_that_it_was_given(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["key", "add", "ci", "--limit", "100/h", "--to", "@example.com,Me@example.org", "--to", "a@b.c", "--test"])
+    key = service.keys.find(capsys.readouterr().out.split()[-1])
+    assert key is not None
+    assert (key.rate, key.recipients, key.test) == (
+        Rate(100, 3600.0),
+        ("@example.com", "me@example.org", "a@b.c"),
+        True,
+    )
+
+
+def test_keys_are_listed_by_line(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["key", "list"])
+    assert capsys.readouterr().out == ""
+    key = service.keys.add("backup")
+    service.clock.pass_s(1)
+    service.keys.add("ci", rate=Rate(100, 3600.0), recipients=("@example.com", "me@example.org"), test=True)
+    service.keys.find(key)
+    until(lambda: service.keys.list()[0].last_used_at)
+    main(["key", "list"])
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "backup, created 2026-03-01T12:00:00.000Z, last used 2026-03-01T12:00:01.000Z",
+        "ci, created 2026-03-01T12:00:01.000Z, never used, limit 100/h, to @example.com me@example.org, test",
+    ]
+    assert err == ""
+
+
+def test_keys_are_listed_in_json(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    key = service.keys.add("ci", rate=Rate(100, 3600.0), recipients=("@example.com",), test=True)
+    main(["key", "list", "--json"])
+    out = capsys.readouterr().out
+    assert json.loads(out) == [
+        {
+            "name": "ci",
+            "created_at": "2026-03-01T12:00:00.000Z",
+            "last_used_at": None,
+            "limit": "100/h",
+            "to": ["@example.com"],
+            "test": True,
+        }
+    ]
+    assert key.removeprefix("msg_") not in out
+
+
+def test_a_revoked_key_is_a_wrong_one(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    key = service.keys.add("backup")
+    main(["key", "revoke", "backup"])
+    assert capsys.readouterr().out == "revoked backup\n"
+    assert service.public.get("/?sendmail=me@example.com", {"X-API-Key": key}).status == 401
+    assert exit_code("key", "revoke", "backup") == 1
+    assert capsys.readouterr().err == 'messaging: there is no key named "backup"\n'
+
+
+def test_a_link_sends_the_mail_it_was_made_for(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["link", "me+tag@example.com", "--subject", "Grüße", "--text", "Eins\nzwei"])
+    out, err = capsys.readouterr()
+    assert out.startswith("http://127.0.0.1:8080/?link=")
+    assert err == ""
+    links = Links(DatabaseSecret(service.database))
+    link = links.read(out.strip().partition("=")[2], "link")
+    assert link.draft == Draft("me+tag@example.com", "Grüße", "Eins\nzwei")
+    assert 7 * 86_400_000 - 60_000 < link.ends_in_ms <= 7 * 86_400_000
+
+
+def test_a_link_carries_the_greeting_where_it_has_no_words_of_its_own(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GREETING_SUBJECT", "Hi from us")
+    main(["link", "me@example.com", "--at", "https://name.ngrok-free.app/", "--expires", "2h", "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert document["to"] == "me@example.com"
+    url, _, token = document["url"].partition("?link=")
+    assert url == "https://name.ngrok-free.app/"
+    link = Links(DatabaseSecret(service.database)).read(token, "link")
+    assert link.draft.subject == "Hi from us"
+    assert link.ends_in_ms <= 7_200_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["nobody"], "ADDRESS: An email address must have an @-sign."),
+        (["me@example.com", "--subject", "a\nb"], "subject: one line without control characters"),
+        (["me@example.com", "--text", "a\0b"], "text: no NUL characters"),
+        (["me@example.org"], "ADDRESS: not among ALLOWED_RECIPIENTS, the link would be refused"),
+    ],
+)
+def test_a_link_that_could_not_be_followed_is_not_made(
+    arguments: list[str], problem: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ALLOWED_RECIPIENTS", "@example.com")
+    assert exit_code("link", *arguments) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"messaging: {problem}\n")
+
+
+def test_a_link_that_is_too_long_for_others_on_the_way_is_not_made(capsys: pytest.CaptureFixture[str]) -> None:
+    words = " ".join(str(number) for number in range(20_000))
+    assert exit_code("link", "me@example.com", "--text", words) == 2
+    assert capsys.readouterr().err.startswith("messaging: a link has at most 8000 characters, this one ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["key", "add", ""],
+        ["key", "add", " "],
+        ["key", "add", "a\nb"],
+        ["key", "add", "a" * 101],
+        ["key", "add", "a", "--limit", "0/h"],
+        ["key", "add", "a", "--limit", ""],
+        ["key", "add", "a", "--to", "example.com"],
+        ["key", "add", "a", "--to", "me@example.com you@example.com"],
+        # A script whose variable is not set must not make a key that may send to all.
+        ["key", "add", "a", "--to", ""],
+        ["key", "add", "a", "--to", ","],
+        ["link", "me@example.com", "--expires", "0s"],
+        ["link", "me@example.com", "--expires", "soon"],
+    ],
+)
+def test_arguments_that_cannot_be_used_make_nothing(
+    service: Service, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "cannot be used; allowed: " in err
+    assert service.keys.list() == []
+
+
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("--help") == 0
     out = capsys.readouterr().out
     assert "examples:" in out
     assert "python -m messaging serve" in out
     assert "python -m messaging key add" in out
+    assert "python -m messaging link" in out
 
 
-@pytest.mark.parametrize("arguments", [["serve", "--help"], ["key", "--help"], ["key", "add", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["serve", "--help"],
+        ["key", "--help"],
+        ["key", "add", "--help"],
+        ["key", "list", "--help"],
+        ["key", "revoke", "--help"],
+        ["link", "--help"],
+    ],
+)
 def test_every_command_has_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(*arguments) == 0
     assert f"usage: messaging {arguments[0]}" in capsys.readouterr().out

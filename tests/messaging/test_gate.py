@@ -1,13 +1,17 @@
 """Who may do what: a caller with a key, or a stranger."""
 
+from dataclasses import replace
+
 import pytest
 
 from messaging.errors import ForbiddenError, UnauthorizedError
 from messaging.gate import STRANGER, Caller, Gate
-from messaging.keys import Keys
+from messaging.keys import Key, Keys
+from tests.fixtures.clock import NOON_MS
 from tests.messaging.wsgi import request
 
-_KNOWN = Caller("backup")
+_BACKUP = Key("digest", "backup", NOON_MS)
+_KNOWN = Caller(_BACKUP)
 
 
 class OneKey(Keys):
@@ -16,9 +20,9 @@ class OneKey(Keys):
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def name_of(self, key: str) -> str | None:
+    def find(self, key: str) -> Key | None:
         self.asked.append(key)
-        return "backup" if key == "msg_1" else None
+        return _BACKUP if key == "msg_1" else None
 
 
 @pytest.fixture
@@ -110,14 +114,16 @@ def test_words_of_ones_own_need_a_key_whether_open_or_not(gate: Gate) -> None:
 
 
 def test_mail_may_go_anywhere_where_no_list_says_otherwise(gate: Gate) -> None:
-    gate.check_recipient("anybody@example.com", "to")
+    gate.check_recipient(STRANGER, "anybody@example.com", "to")
+    gate.check_recipient(_KNOWN, "anybody@example.com", "to")
 
 
 @pytest.mark.parametrize(
     "recipient", ["me@example.com", "ME@example.com", "anybody@example.org", "Any.Body+x@example.org"]
 )
 def test_mail_may_go_to_whom_the_list_has(recipient: str) -> None:
-    _closed("me@example.com", "@example.org").check_recipient(recipient, "to")
+    for caller in (STRANGER, _KNOWN):
+        _closed("me@example.com", "@example.org").check_recipient(caller, recipient, "to")
 
 
 @pytest.mark.parametrize(
@@ -132,6 +138,25 @@ def test_mail_may_go_to_whom_the_list_has(recipient: str) -> None:
     ],
 )
 def test_mail_to_anybody_else_is_forbidden(recipient: str) -> None:
-    with pytest.raises(ForbiddenError, match=r"^to: mail to this address is not allowed here$") as caught:
-        _closed("me@example.com", "@example.org").check_recipient(recipient, "to")
-    assert caught.value.field == "to"
+    for caller in (STRANGER, _KNOWN):
+        with pytest.raises(ForbiddenError, match=r"^to: mail to this address is not allowed here$") as caught:
+            _closed("me@example.com", "@example.org").check_recipient(caller, recipient, "to")
+        assert caught.value.field == "to"
+
+
+_TO_ME = Caller(replace(_BACKUP, recipients=("me@example.com", "@example.org")))
+
+
+def test_a_key_s_own_list_is_the_key_s_alone(gate: Gate) -> None:
+    for recipient in ("me@example.com", "Anybody@example.org"):
+        gate.check_recipient(_TO_ME, recipient, "to")
+    with pytest.raises(ForbiddenError, match=r"^to: mail to this address is not allowed with this key$"):
+        gate.check_recipient(_TO_ME, "you@example.com", "to")
+    gate.check_recipient(_KNOWN, "you@example.com", "to")
+
+
+def test_a_key_s_list_opens_nothing_that_the_operator_s_closes() -> None:
+    gate = _closed("@example.com")
+    gate.check_recipient(_TO_ME, "me@example.com", "to")
+    with pytest.raises(ForbiddenError, match=r"^to: mail to this address is not allowed here$"):
+        gate.check_recipient(_TO_ME, "anybody@example.org", "to")

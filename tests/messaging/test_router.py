@@ -8,6 +8,7 @@ from messaging.errors import MethodNotAllowedError, NotFoundError
 from messaging.replies import Answer
 from messaging.request import Request
 from messaging.router import Router
+from tests.messaging.wsgi import request
 
 
 def _get(_request: Request) -> Answer:
@@ -75,13 +76,13 @@ def test_there_is_nothing_at_any_other_path(router: Router, method: str, path: s
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("PUT", "/", "GET, POST, HEAD"),
-        ("GET", "/things", "POST"),
-        ("HEAD", "/things", "POST"),
-        ("POST", "/things/42", "GET, HEAD"),
-        ("OPTIONS", "/healthz", "GET, HEAD"),
-        ("get", "/healthz", "GET, HEAD"),
-        ("", "/healthz", "GET, HEAD"),
+        ("PUT", "/", "GET, POST, HEAD, OPTIONS"),
+        ("GET", "/things", "POST, OPTIONS"),
+        ("HEAD", "/things", "POST, OPTIONS"),
+        ("POST", "/things/42", "GET, HEAD, OPTIONS"),
+        ("TRACE", "/healthz", "GET, HEAD, OPTIONS"),
+        ("get", "/healthz", "GET, HEAD, OPTIONS"),
+        ("", "/healthz", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_another_method_is_told_which_ones_there_are(router: Router, method: str, path: str, allow: str) -> None:
@@ -95,3 +96,13 @@ def test_head_is_get_unless_it_has_an_endpoint_of_its_own(router: Router) -> Non
     assert router.find("HEAD", "/healthz") == (_get, "")
     assert router.find("HEAD", "/things/42") == (_get, "42")
     assert router.find("HEAD", "/") == (_head, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [("/", "GET, POST, HEAD, OPTIONS"), ("/things", "POST, OPTIONS"), ("/things/42", "GET, HEAD, OPTIONS")],
+)
+def test_options_says_which_methods_there_are(router: Router, path: str, allow: str) -> None:
+    endpoint, _ = router.find("OPTIONS", path)
+    answer = endpoint(request())
+    assert (answer.status, answer.headers) == (HTTPStatus.NO_CONTENT, [("Allow", allow)])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from messaging.order import Sent
 from messaging.outbox.records import Attempt, Mail, Outcome
 from messaging.outbox.states import FINAL, State
 from messaging.timestamps import timestamp
@@ -33,7 +34,9 @@ _MAIL = Mail(
     recipient="me@example.com",
     subject="A subject",
     text="A text that nobody is shown.",
+    test=False,
 )
+_ACCEPTED = Sent(_MAIL, repeated=False, replayed=False)
 _SENT = replace(_MAIL, state=State.SENT, due_at=None, attempts=2, finished_at=_NOON_MS + 60_000)
 _ATTEMPTS = [
     Attempt(1, _NOON_MS + 10, 120, 30, Outcome.BUSY, 451, "4.7.1 Greylisted"),
@@ -54,8 +57,8 @@ def test_no_millisecond_is_lost(milliseconds: int) -> None:
 
 def test_who_sent_a_mail_is_told_where_to_ask_about_it() -> None:
     assert status_url(_MAIL) == "/v1/emails/0190a000-0000-7000-8000-000000000000"
-    assert accepted_line(_MAIL, "") == f"accepted for me@example.com, status: {status_url(_MAIL)}"
-    assert accepted_document(_MAIL, "") == {
+    assert accepted_line(_ACCEPTED, "") == f"accepted for me@example.com, status: {status_url(_MAIL)}"
+    assert accepted_document(_ACCEPTED, "") == {
         "id": _MAIL.id,
         "state": "queued",
         "to": "me@example.com",
@@ -124,11 +127,11 @@ def test_the_status_ends_with_the_relay_s_last_words() -> None:
 
 def test_a_remark_stands_at_the_end_of_every_form() -> None:
     remark = "the relay is held"
-    assert accepted_line(_MAIL, remark) == f"accepted for me@example.com, status: {status_url(_MAIL)} ({remark})"
+    assert accepted_line(_ACCEPTED, remark) == f"accepted for me@example.com, status: {status_url(_MAIL)} ({remark})"
     assert status_line(_MAIL, remark=remark) == f"queued ({remark})"
     assert status_line(_MAIL, _ATTEMPTS[:1], remark) == f"queued, attempt 1: 451 4.7.1 Greylisted ({remark})"
     for document in (
-        accepted_document(_MAIL, remark),
+        accepted_document(_ACCEPTED, remark),
         public_document(_MAIL, remark),
         full_document(_MAIL, [], remark),
     ):

@@ -109,7 +109,7 @@ def _mail(
     sender: str = "messaging@localhost",
     created_at: int = NOON_MS,
 ) -> Mail:
-    return Mail(_ID, State.SENDING, NOON_MS, 1, created_at, None, sender, recipient, subject, text)
+    return Mail(_ID, State.SENDING, NOON_MS, 1, created_at, None, sender, recipient, subject, text, test=False)
 
 
 def _by_the_library(mail: Mail) -> bytes:

@@ -241,7 +241,7 @@ def test_a_thread_that_cannot_be_started_is_known_by_the_words_of_the_interprete
 
 def test_a_mail_that_cannot_be_composed_is_failed(make_worker: MakeWorker, outbox: Outbox) -> None:
     worker = make_worker()
-    mail = outbox.accept(sender="messaging@localhost", recipient="no address", subject="A subject", text="")
+    mail = outbox.accept(sender="messaging@localhost", recipient="no address", subject="A subject", text="").mail
     assert worker.deliver(mail).state == State.FAILED
     assert worker.transport.mails == []
     assert worker.deliver(accept(outbox)).state == State.SENT
@@ -616,3 +616,36 @@ def test_a_release_is_not_lost_to_one_either(
     assert worker.probe(mail).state is State.SENT
     assert worker.hold.releasing.tries == 6
     assert worker.hold.read() is None
+
+
+def test_a_test_key_s_mail_goes_through_everything_but_the_relay(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker()
+    mail = worker.deliver(accept(outbox, test=True))
+    assert (mail.state, mail.final, mail.attempts, mail.due_at) == (State.TESTED, True, 1, None)
+    assert mail.finished_at is not None
+    (attempt,) = outbox.attempts(mail.id)
+    assert (attempt.outcome, attempt.code) == (Outcome.TESTED, None)
+    assert attempt.reply == "composed, and not handed to the relay: it was sent with a test key"
+    assert worker.transport.mails == []
+    assert worker.deliver(accept(outbox)).state == State.SENT
+    assert len(worker.transport.mails) == 1
+
+
+def test_a_test_key_s_mail_is_composed_like_any_other(make_worker: MakeWorker, outbox: Outbox) -> None:
+    mail = outbox.accept(
+        sender="messaging@localhost", recipient="no address", subject="A subject", text="", test=True
+    ).mail
+    assert make_worker().deliver(mail).state == State.FAILED
+
+
+def test_a_test_key_s_mail_says_nothing_of_a_relay_that_is_held(make_worker: MakeWorker, outbox: Outbox) -> None:
+    worker = make_worker(RelayError("connect: Connection refused"))
+    held = worker.deliver(accept(outbox))
+    with transaction(worker._database.recording) as connection:
+        connection.execute(text("UPDATE mails SET state = 'failed', due_at = NULL"))
+    test = accept(outbox, test=True)
+    assert worker.deliver(test).state == State.QUEUED
+    assert worker.probe(test).state == State.TESTED
+    assert worker.hold.read() is not None
+    assert held.attempts == 0
+    assert len(worker.transport.mails) == 1

@@ -125,3 +125,20 @@ def test_an_idle_life_ends_soon(live: Callable[[], Life], monkeypatch: pytest.Mo
     began = time.monotonic()
     live().end()
     assert time.monotonic() - began < 1.5
+
+
+def test_what_counted_for_a_time_is_removed_where_mails_are_kept_for_ever(database: Database, maildir: Path) -> None:
+    with transaction(database.recording) as connection:
+        connection.execute(text("INSERT INTO uses VALUES (1, '0,1', 1)"))
+    parts = assemble_worker(Settings.load({"SMTP_URL": f"maildir:{maildir}", "RETENTION": "off"}), database, [])
+    worker = EmbeddedWorker(parts, threads=1)
+    worker.start()
+
+    def left() -> int:
+        with transaction(database.reading) as connection:
+            count: int = connection.execute(text("SELECT count(*) FROM uses")).scalar_one()
+        return count
+
+    until(lambda: left() == 0)
+    worker.stop()
+    worker.join()

@@ -211,6 +211,7 @@ def test_with_a_key_everything_is_shown(service: Service, key: str, sent: str) -
         (State.SENDING, "sending", ""),
         (State.RETRYING, "retrying until 2026-03-01T12:01:01.000Z", ", attempt 1: 451 4.7.1 Greylisted"),
         (State.SENT, "sent at 2026-03-01T12:00:01.000Z", ", attempt 1: 250 2.0.0 Ok: queued as 1A2B"),
+        (State.TESTED, "tested at 2026-03-01T12:00:01.000Z", ", attempt 1: composed, and not handed to the relay"),
         (State.FAILED, "failed at 2026-03-01T12:00:01.000Z", ", attempt 1: 550 5.1.1 No such user here"),
         (State.CANCELED, "canceled", ""),
     ],

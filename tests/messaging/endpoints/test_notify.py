@@ -83,6 +83,12 @@ def test_without_the_database_nothing_is_accepted(service: Service) -> None:
         (State.SENDING, "STARTED", None, None),
         (State.RETRYING, "RETRY", None, None),
         (State.SENT, "SUCCESS", "sent at 2026-03-01T12:00:01.000Z", ", attempt 1: 250 2.0.0 Ok: queued as 1A2B"),
+        (
+            State.TESTED,
+            "SUCCESS",
+            "tested at 2026-03-01T12:00:01.000Z",
+            ", attempt 1: composed, and not handed to the relay",
+        ),
         (State.FAILED, "FAILURE", "failed at 2026-03-01T12:00:01.000Z", ", attempt 1: 550 5.1.1 No such user here"),
         (State.CANCELED, "REVOKED", "canceled", ""),
     ],

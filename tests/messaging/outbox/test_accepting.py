@@ -22,9 +22,11 @@ def test_a_mail_is_on_the_disk_when_it_is_accepted(outbox: Outbox, database_path
 
 
 def test_what_accept_returns_is_what_is_stored(outbox: Outbox) -> None:
-    mail = outbox.accept(
+    accepted = outbox.accept(
         sender="alerts@example.org", recipient="me+tag@example.com", subject="Grüße 🎈", text="One\r\ntwo\n\tthree\0"
     )
+    mail = accepted.mail
+    assert not accepted.repeated
     assert outbox.read(mail.id) == mail
     assert (mail.state, mail.attempts, mail.finished_at, mail.final) == (State.QUEUED, 0, None, False)
     assert (mail.created_at, mail.due_at) == (NOON_MS, NOON_MS + PUBLISH_WITHIN_MS)

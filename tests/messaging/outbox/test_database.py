@@ -88,7 +88,7 @@ def test_a_locked_database_can_be_read(impatient: Database, database_path: Path)
 def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
     def write_and_fail() -> None:
         with transaction(database.recording) as connection:
-            connection.execute(text("INSERT INTO keys VALUES ('digest', 'name', 0)"))
+            connection.execute(text("INSERT INTO keys (digest, name, created_at) VALUES ('digest', 'name', 0)"))
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -193,4 +193,4 @@ def accept_until_it_fails(outbox: Outbox, accepted: list[str]) -> None:
 
 
 def accept_large(outbox: Outbox) -> str:
-    return outbox.accept(sender="a@localhost", recipient="b@example.com", subject="Large", text="x" * 9000).id
+    return outbox.accept(sender="a@localhost", recipient="b@example.com", subject="Large", text="x" * 9000).mail.id

@@ -11,7 +11,7 @@ from messaging.outbox.outbox import Outbox
 
 
 def _accept(outbox: Outbox) -> str:
-    return outbox.accept(sender="a@example.org", recipient="me@example.com", subject="s", text="t").id
+    return outbox.accept(sender="a@example.org", recipient="me@example.com", subject="s", text="t").mail.id
 
 
 def _files(folder: Path) -> list[Path]:

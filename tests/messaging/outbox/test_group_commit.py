@@ -35,7 +35,9 @@ class Writer:
         self.began.set()
         assert self._go_on.wait(10)
         for number in batch:
-            connection.execute(text("INSERT INTO keys VALUES (:n, :n, 0)"), {"n": str(number)})
+            connection.execute(
+                text("INSERT INTO keys (digest, name, created_at) VALUES (:n, :n, 0)"), {"n": str(number)}
+            )
         return [f"result of {number}" for number in batch]
 
     def go_on(self) -> None:

@@ -3,6 +3,8 @@
 import pytest
 from sqlalchemy import event
 
+from config.values import Rate
+from messaging.outbox.accepting import Terms
 from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database
 from messaging.outbox.due import PUBLISHED_FOR_MS, DueMails
@@ -10,8 +12,10 @@ from messaging.outbox.heartbeats import Heartbeats
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Attempt, Claim, Finish, Outcome
 from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.repeats import Once
 from messaging.outbox.retention import Retention
 from messaging.outbox.states import State
+from messaging.outbox.uses import Use
 from tests.fixtures.clock import NOON_MS, Clock
 from tests.fixtures.storage import LEASE_S, PROBE_EVERY_S, accept, claimed
 
@@ -130,3 +134,21 @@ def test_each_finds_its_mails_by_the_index_that_is_made_for_it(
         (plans.of("SELECT mails.id, mails.state, mails.claims", "mails.due_at > ?"), by_time),
     ):
         assert plan[0].startswith(step)
+
+
+def test_what_counts_and_what_came_before_is_found_without_reading_all_of_it(
+    database: Database, outbox: Outbox, clock: Clock, plans: Plans
+) -> None:
+    terms = Terms(Once(1, 0, 1000), (Use(1, Rate(3, 1.0), ""), Use(2, Rate(3, 1.0), "")))
+    for _ in range(2):
+        outbox.accept(sender="a@example.org", recipient="me@example.com", subject="s", text="t", terms=terms)
+    clock.pass_s(3600)
+    assert Retention(database, None, clock).prune() == 3
+    for table in ("uses", "repeats"):
+        assert f"SEARCH {table} USING INTEGER PRIMARY KEY (rowid=?)" in plans.of("SELECT", f"FROM {table}")
+        assert any(
+            f"USING INDEX {table}_end" in step or f"USING COVERING INDEX {table}_end" in step
+            for step in plans.of(f"DELETE FROM {table}")
+        )
+    steps = [step for plan in plans.found.values() for step in plan]
+    assert not [step for step in steps if step.startswith(("SCAN uses", "SCAN repeats"))]

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from messaging.outbox.claims import Claims
-from messaging.outbox.database import Database
+from messaging.outbox.database import Database, transaction
 from messaging.outbox.due import Due, DueMails
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Attempt, Claim, Finish, Outcome
 from messaging.outbox.relay_hold import Hold, RelayHold
+from messaging.outbox.schema import mails
 from messaging.outbox.states import FINAL, State
 from tests.fixtures.clock import NOON_MS, Clock
 from tests.fixtures.storage import LEASE_S, PROBE_EVERY_S, accept, claimed, connected, put, state_of
@@ -328,3 +330,19 @@ def test_nothing_changes_where_there_was_nothing_to_release(
     assert outbox.read(mail.id) == before
     clock.pass_s(60)
     assert due.take(10) == Due(waiting=[mail.id])
+
+
+def test_a_test_key_s_mail_is_the_probe_only_where_no_other_waits(
+    database: Database, outbox: Outbox, hold: RelayHold, clock: Clock
+) -> None:
+    """It says nothing of the relay, and so would make the others wait for the next probe."""
+    tests = [accept(outbox, test=True).id for _ in range(2)]
+    clock.pass_s(1)
+    real = accept(outbox).id
+    hold.begin(REASON)
+    clock.pass_s(PROBE_EVERY_S)
+    assert hold.take_probe() == real
+    with transaction(database.recording) as connection:
+        connection.execute(delete(mails).where(mails.c.id == real))
+    clock.pass_s(PROBE_EVERY_S)
+    assert hold.take_probe() in tests

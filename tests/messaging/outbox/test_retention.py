@@ -4,13 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from config.values import Rate
 from messaging.outbox import retention as module
+from messaging.outbox.accepting import Terms
 from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Attempt, Finish, Outcome
+from messaging.outbox.repeats import Once
 from messaging.outbox.retention import Retention
 from messaging.outbox.states import FINAL, State
+from messaging.outbox.uses import Use
 from tests.fixtures.clock import Clock
 from tests.fixtures.storage import accept, claimed, connected, put
 
@@ -112,6 +116,55 @@ def test_they_go_in_batches_the_oldest_first(
     assert ids(outbox) == set(mails[3:])
     assert [retention.prune() for _ in range(3)] == [3, 1, 0]
     assert ids(outbox) == set()
+
+
+def remembered(outbox: Outbox, token: int) -> None:
+    use = Use(token, Rate(1, 60.0), "")
+    terms = Terms(Once(token, 0, 60_000), (use,))
+    outbox.accept(sender="a@example.org", recipient="me@example.com", subject="s", text="t", terms=terms)
+
+
+def counts(path: Path) -> tuple[int, int]:
+    """How many requests are remembered, and how many uses."""
+    with connected(path) as connection:
+        found = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("repeats", "uses")]
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("keep_s", [DAY_S, None])
+def test_what_counted_for_a_time_goes_when_that_is_over_and_not_a_moment_before(
+    database: Database, outbox: Outbox, database_path: Path, clock: Clock, keep_s: float | None
+) -> None:
+    retention = Retention(database, keep_s, clock)
+    remembered(outbox, 1)
+    clock.pass_s(30)
+    remembered(outbox, 2)
+    clock.pass_s(29.999)
+    assert retention.prune() == 0
+    clock.pass_s(0.001)
+    assert retention.prune() == 2
+    assert counts(database_path) == (1, 1)
+    clock.pass_s(30)
+    assert retention.prune() == 2
+    assert (counts(database_path), len(ids(outbox))) == ((0, 0), 2)
+
+
+def test_that_goes_in_batches_too(
+    outbox: Outbox, database_path: Path, clock: Clock, retention: Retention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BATCH", 3)
+    for token in range(7):
+        remembered(outbox, token)
+    clock.pass_s(60)
+    assert [retention.prune() for _ in range(4)] == [6, 6, 2, 0]
+    assert counts(database_path) == (0, 0)
+
+
+def test_mails_can_be_kept_for_ever(database: Database, outbox: Outbox, claims: Claims, clock: Clock) -> None:
+    mail_id = finish(outbox, claims, clock)
+    clock.pass_s(10_000 * DAY_S)
+    assert Retention(database, None, clock).prune() == 0
+    assert ids(outbox) == {mail_id}
 
 
 def test_a_machine_whose_clock_begins_in_1970_removes_nothing(

@@ -1,0 +1,41 @@
+"""On what terms an order is accepted."""
+
+from messaging.clients import client_of
+from messaging.limits import Limits
+from messaging.order import Order
+from messaging.outbox.accepting import Terms
+from messaging.repeats import Repeats
+
+
+class Conditions:
+    """Puts together what the outbox has to look at when it accepts a mail.
+
+    Args:
+        limits: knows what a mail counts against.
+        repeats: knows what tells a request from others.
+        trusted_proxies: how many proxies of ours a request passes.
+    """
+
+    def __init__(self, limits: Limits, repeats: Repeats, trusted_proxies: int) -> None:
+        self._limits = limits
+        self._repeats = repeats
+        self._trusted_proxies = trusted_proxies
+
+    def of(self, order: Order) -> Terms:
+        """Find the terms of an order.
+
+        Raises:
+            OutboxUnavailableError: if the database is away.
+        """
+        if order.link:
+            # How many there may be was decided by who made it.
+            return Terms(self._repeats.of_link(order.link))
+        request, caller, draft = order.request, order.caller, order.draft
+        peer = request.environ.get("REMOTE_ADDR", "")
+        client = client_of(peer, request.header("X-Forwarded-For"), self._trusted_proxies)
+        uses = self._limits.uses(caller, client, draft.recipient)
+        if order.idempotency_key is not None:
+            return Terms(self._repeats.of_post(caller, client, draft, request.path, order.idempotency_key), uses)
+        if request.method == "GET":
+            return Terms(self._repeats.of_get(caller, client, draft), uses)
+        return Terms(uses=uses)

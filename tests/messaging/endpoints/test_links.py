@@ -1,0 +1,110 @@
+"""A signed link sends the one mail it was made for, once, without a key."""
+
+import pytest
+
+from messaging.draft import Draft
+from tests.fixtures.client import JSON
+from tests.fixtures.service import MakeService, Service
+from tests.fixtures.threads import all_at_once
+
+DRAFT = Draft("me@example.com", "Your own words", "Eins\nzwei")
+CLOSED = {"OPEN_SENDMAIL": "false", "OPEN_PER_RECIPIENT": "1/d", "OPEN_PER_CLIENT": "1/d", "OPEN_TOTAL": "1/d"}
+
+
+@pytest.fixture
+def link(service: Service) -> str:
+    return f"/?link={service.links.make(DRAFT, 3600)}"
+
+
+def test_a_link_sends_its_mail(service: Service, link: str) -> None:
+    answer = service.public.get(link)
+    (mail,) = service.mails
+    assert (answer.status, answer.id) == (202, mail.id)
+    assert answer.text == f"accepted for me@example.com, status: /v1/emails/{mail.id}"
+    assert (mail.recipient, mail.subject, mail.text) == ("me@example.com", "Your own words", "Eins\nzwei")
+    assert service.publisher.ids == [mail.id]
+
+
+def test_a_form_may_carry_it_and_the_time_may_be_logged_as_well(service: Service, link: str) -> None:
+    answer = service.public.post_form("/action?talktome", link[2:])
+    assert answer.status == 202
+    assert len(service.mails) == len(service.log_lines) == 1
+
+
+def test_a_link_is_one_mail_however_often_and_by_whom_it_is_followed(service: Service, link: str) -> None:
+    first = service.public.get(link)
+    service.clock.pass_s(3599)
+    again = service.public.get(link, JSON | {"X-Forwarded-For": "198.51.100.8"})
+    form = service.public.post_form("/", link[2:])
+    assert again.id == form.id == first.id
+    assert again.json["repeated"] is True
+    assert form.text.startswith("accepted before, and not sent again, for me@example.com, status: ")
+    assert len(service.mails) == 1
+
+
+def test_50_at_the_same_moment_are_one_mail(service: Service, link: str) -> None:
+    answers = [result.result() for result in all_at_once(lambda _: service.public.get(link), range(50))]
+    assert {answer.status for answer in answers} == {202}
+    assert len(service.mails) == len(service.publisher.ids) == 1
+
+
+def test_a_link_that_has_ended_is_gone_whether_it_was_used_or_not(service: Service, link: str) -> None:
+    service.public.get(link)
+    service.clock.pass_s(3600)
+    answer = service.public.get(link)
+    assert (answer.status, answer.text) == (410, "error: link: this link ended at 2026-03-01T13:00:00.000Z")
+    assert len(service.mails) == 1
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b", "%00", "%C3%A9", "x" * 8000])
+def test_anything_else_is_refused(service: Service, token: str) -> None:
+    answer = service.public.get(f"/?link={token}", JSON)
+    assert (answer.status, answer.json["field"]) == (403, "link")
+    assert service.mails == []
+
+
+def test_a_link_that_was_changed_is_refused(service: Service, link: str) -> None:
+    for changed in (link[:-1], link + "A", link[:10] + ("A" if link[10] != "A" else "B") + link[11:]):
+        answer = service.public.get(changed)
+        assert (answer.status, answer.text) == (403, "error: link: this link was not made here, or was changed since")
+    assert service.mails == []
+
+
+@pytest.mark.parametrize("also", ["sendmail=you@example.com", "subject=Hi", "text=Hi", "key=", "key=nonsense"])
+def test_nothing_can_be_said_beside_it(service: Service, link: str, also: str) -> None:
+    answer = service.public.get(f"{link}&{also}")
+    assert answer.status == (401 if "key" in also else 400)
+    assert service.mails == []
+
+
+def test_a_wrong_key_is_wrong_beside_a_link_too(service: Service, link: str) -> None:
+    assert service.public.get(link, {"X-API-Key": "nonsense"}).status == 401
+    assert service.mails == []
+
+
+def test_what_strangers_may_does_not_bind_who_was_given_a_link(make_service: MakeService) -> None:
+    service = make_service(**CLOSED)
+    for number in range(5):
+        token = service.links.make(DRAFT, 3600)
+        assert service.public.get(f"/?link={token}").status == 202, number
+    assert len(service.mails) == 5
+
+
+def test_where_mail_may_go_binds_links_as_well(make_service: MakeService) -> None:
+    service = make_service(ALLOWED_RECIPIENTS="@example.org")
+    answer = service.public.get(f"/?link={service.links.make(DRAFT, 3600)}")
+    assert (answer.status, service.mails) == (403, [])
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+def test_looking_at_a_link_sends_nothing(service: Service, link: str, method: str) -> None:
+    service.public.request(method, link)
+    assert service.public.get(link, {"Sec-Purpose": "prefetch"}).status == 403
+    assert service.mails == []
+    assert service.public.get(link).text.startswith("accepted for ")
+
+
+def test_without_the_database_a_link_waits(service: Service, link: str) -> None:
+    with service.without_database():
+        assert service.public.get(link).status == 503
+    assert service.public.get(link).status == 202
