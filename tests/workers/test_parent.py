@@ -67,3 +67,31 @@ die_with_parent()
 def test_one_whose_parent_died_just_before_ends_too() -> None:
     done = subprocess.run([sys.executable, "-c", _ORPHAN], cwd=Path(__file__).parents[2], check=False, timeout=30)
     assert done.returncode == -signal.SIGKILL
+
+
+_LATE = """
+import multiprocessing, os, time
+
+def child(pipe):
+    pipe.send(os.getpid())
+    while os.getppid() == multiprocessing.parent_process().pid:
+        time.sleep(0.01)
+    from workers.parent import die_with_parent
+    die_with_parent()
+    time.sleep(60)
+
+if __name__ == "__main__":
+    ours, theirs = multiprocessing.Pipe()
+    multiprocessing.Process(target=child, args=(theirs,)).start()
+    print(ours.recv(), flush=True)
+    os._exit(0)
+"""
+
+
+def test_one_whose_parent_died_before_it_could_ask_ends_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LATE], cwd=Path(__file__).parents[2], check=True, timeout=30, stdout=subprocess.PIPE
+    )
+    child = member_of(int(done.stdout))
+    if child is not None:
+        until(lambda: not is_alive(child), within_s=5)
