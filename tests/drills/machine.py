@@ -20,7 +20,9 @@ def _lock_database(rig: Rig) -> None:
     rig.wait_for_mails_under_way()
     with contextlib.closing(sqlite3.connect(rig.database, timeout=30, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        time.sleep(_LOCKED_S)
+        time.sleep(_LOCKED_S / 2)
+        assert _talk_s(rig) < 1, "talktome waited for the database"
+        time.sleep(_LOCKED_S / 2)
         connection.execute("ROLLBACK")
     rig.trouble_ended()
     rig.pause(0.4)
@@ -40,6 +42,13 @@ def _clock_jumps_back_and_is_set_right(rig: Rig) -> None:
     rig.clock.set_wrong_by(0)
     rig.trouble_ended()
     rig.pause(0.3)
+
+
+def _talk_s(rig: Rig) -> float:
+    """Talk to the log; returns how long that took, in seconds."""
+    began = time.monotonic()
+    assert ask(rig.system.address, "GET", "/?talktome").status == 200
+    return time.monotonic() - began
 
 
 def _talk_to_a_full_disk(rig: Rig) -> None:
