@@ -3,7 +3,6 @@
 import logging
 import signal
 import sys
-import threading
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -52,6 +51,8 @@ _INTERNAL_THREADS: Final = 2
 
 _PUBLISHER_STOP_S: Final = 1.0
 
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
 
 def serve(settings: Settings) -> None:
     """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT."""
@@ -80,7 +81,7 @@ def serve(settings: Settings) -> None:
     except ListenError as error:
         exit_with(error)
 
-    stop = _stop_on_signals()
+    _keep_stop_signals()
     publisher.start()
     if embedded:
         try:
@@ -90,7 +91,7 @@ def serve(settings: Settings) -> None:
     internal.start()
     public.start()
     _say_where(settings, public, internal, talktome)
-    stop.wait()
+    _wait_for_stop_signal()
 
     _LOG.info("stopping: requests that were begun are answered, mails under way are finished or given back")
     # All at the same time, since each may need all the time there is; what is accepted meanwhile stays due.
@@ -175,17 +176,20 @@ def _talktome_at(path: Path, settings: Settings) -> TalktomeLog:
     return TalktomeLog(path, settings.talktome_log_max_bytes, settings.talktome_log_backups)
 
 
-def _stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set; the second signal ends the process at once."""
-    stop = threading.Event()
+def _keep_stop_signals() -> None:
+    """Keep signals that end the process until they are waited for; threads that start from now on never see them.
 
-    def on_signal(number: int, _frame: object) -> None:
+    A handler that sets an event would hang where it interrupts the very thread that is about to wait for that event.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+
+
+def _wait_for_stop_signal() -> None:
+    """Wait for the first signal that ends the process; the second one does so at once."""
+    signal.sigwait(_STOP_SIGNALS)
+    for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
-    return stop
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
 
 def _say_where(settings: Settings, public: Server, internal: Server, talktome: TalktomeLog) -> None:

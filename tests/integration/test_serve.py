@@ -396,3 +396,23 @@ def test_where_nobody_else_can_or_nobody_may_it_does_not(begin: Serve, environ: 
     serving = begin(**environ).wait_until_it_listens()
     assert serving.get("/healthz")[0] == 200
     assert open_to_all(serving) == []
+
+
+_TOLD_EARLY = """
+import signal
+from messaging.serve import _keep_stop_signals, _wait_for_stop_signal
+
+_keep_stop_signals()
+signal.raise_signal(signal.SIGTERM)
+_wait_for_stop_signal()
+print("stopping", flush=True)
+signal.raise_signal(signal.SIGTERM)
+print("never", flush=True)
+"""
+
+
+def test_a_signal_that_comes_before_it_is_waited_for_is_heard_and_the_next_one_ends_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _TOLD_EARLY], cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "stopping\n")
