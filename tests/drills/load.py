@@ -59,6 +59,11 @@ class Load:
         self._stopped.set()
         self._thread.join()
 
+    def accepted(self) -> list[tuple[str, str]]:
+        """Recipients of mails that were accepted so far, each with the path of its status, the oldest first."""
+        with self._lock:
+            return list(self.sent.accepted.items())
+
     def _run(self) -> None:
         number, next_at = 0, time.monotonic()
         with ThreadPoolExecutor(_CLIENTS) as clients:

@@ -5,14 +5,18 @@ import sqlite3
 import time
 from typing import Final
 
-from tests.drills.expectations import attempts_are, clock_jumped
+from tests.drills.expectations import attempts_are, clock_jumped, some_waited
 from tests.drills.rig import Rig
 from tests.drills.scenario import Scenario
-from tests.drills.scripts import SLOW, first_tries
+from tests.drills.scripts import SLOW, first_tries, some_mails
 from tests.integration.system import ask
+from tests.servers.script import Delay
 
 _LOCKED_S: Final = 5.0
 _HOUR_S: Final = 3600
+
+#: Mails with which the relay is slow; there are more threads than that.
+_UNDER_WAY: Final = 5
 
 
 def _lock_database(rig: Rig) -> None:
@@ -33,6 +37,13 @@ def _clock_jumps_ahead(rig: Rig) -> None:
     rig.clock.set_wrong_by(_HOUR_S)
     rig.trouble_ended()
     rig.pause(0.5)
+
+
+def _clock_jumps_ahead_of_mails_under_way(rig: Rig) -> None:
+    rig.relay.follow(some_mails("END", _UNDER_WAY, Delay(rig.size.spell_s)))
+    rig.pause(0.5)
+    rig.clock.set_wrong_by(_HOUR_S)
+    rig.spell()
 
 
 def _clock_jumps_back_and_is_set_right(rig: Rig) -> None:
@@ -67,6 +78,16 @@ SCENARIOS: Final = [
     Scenario(
         "clock jumps an hour ahead", 2, _clock_jumps_ahead, _LATER, clock=True, hangs_up=True, expects=_TRIED_TWICE
     ),
+    # As long a lease as anybody has: it is not renewed just then.
+    Scenario(
+        "clock jumps an hour ahead of mails under way",
+        2,
+        _clock_jumps_ahead_of_mails_under_way,
+        environ={"LEASE": "2m"},
+        clock=True,
+        hangs_up=True,
+        expects=(attempts_are(1), clock_jumped(_HOUR_S), some_waited),
+    ),
     Scenario(
         "clock jumps an hour back, and is set right",
         2,
@@ -77,13 +98,11 @@ SCENARIOS: Final = [
         expects=_TRIED_TWICE,
     ),
     Scenario("talktome's disk full", 6, _talk_to_a_full_disk, environ={"TALKTOME_LOG": "/dev/full"}, embedded=True),
-    # A lease is longer than the lock, as it is where nobody sets it short for a drill.
     Scenario(
         "database locked for 5 s",
         1,
         _lock_database,
         SLOW,
-        environ={"LEASE": "20s"},
         turns_down=True,
         answers_within_s=_LOCKED_S + 1,
     ),

@@ -4,9 +4,11 @@ import os
 import signal
 from typing import Final
 
+from messaging.outbox.heartbeats import Role
+from tests.drills.expectations import attempts_are, retries_waited
 from tests.drills.rig import Rig
 from tests.drills.scenario import Scenario
-from tests.drills.scripts import SLOW
+from tests.drills.scripts import SLOW, first_tries
 from tests.fixtures.waiting import until
 
 
@@ -28,7 +30,7 @@ def _stop_web(rig: Rig) -> None:
 
 def _kill_worker_child(rig: Rig) -> None:
     rig.pause(0.5)
-    child = rig.system.worker_pids()[0]
+    child, _ = rig.system.pids(Role.WORKER)
     rig.wait_for_mails_under_way()
     os.kill(child, signal.SIGKILL)
     # Dramatiq's master ends the others then, and itself; whoever runs it starts it again.
@@ -45,6 +47,14 @@ def _kill_worker_master(rig: Rig) -> None:
     until(lambda: not rig.system.workers.survivors(), 10)
     rig.system.start_workers()
     rig.pause(0.4)
+
+
+def _kill_dispatcher(rig: Rig) -> None:
+    rig.pause(0.5)
+    (dispatcher,) = rig.system.pids(Role.DISPATCHER)
+    os.kill(dispatcher, signal.SIGKILL)
+    until(lambda: rig.system.pids(Role.DISPATCHER) - {dispatcher}, 30)
+    rig.trouble_ended()
 
 
 def _stop_workers(rig: Rig) -> None:
@@ -73,6 +83,14 @@ SCENARIOS: Final = [
     Scenario("worker child killed", 2, _kill_worker_child, SLOW, kills=1),
     Scenario("worker master killed", 2, _kill_worker_master, SLOW, kills=1),
     Scenario("workers stopped", 2, _stop_workers, SLOW),
+    Scenario(
+        "dispatcher killed while retries wait",
+        2,
+        _kill_dispatcher,
+        first_tries("RCPT", 1, "451 4.7.1 try later"),
+        workers="tests.integration.impatient_workers",
+        expects=(attempts_are(2), retries_waited),
+    ),
     Scenario("everything killed", 1, _kill_everything, SLOW, hangs_up=True, kills=1),
     Scenario("embedded mode killed", 1, _kill_web, SLOW, embedded=True, hangs_up=True, kills=1),
     Scenario("embedded mode stopped", 2, _stop_web, SLOW, embedded=True, hangs_up=True),

@@ -4,7 +4,7 @@ import contextlib
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,17 +17,6 @@ from tests.fixtures.waiting import until
 from tests.integration.system import System
 from tests.integration.wrong_clock import WrongClock
 from tests.servers.smtp import SmtpServer
-
-#: Short enough for a drill, long enough to be told apart; a scenario may say otherwise.
-_SETTINGS: Final = {
-    "OPEN_PER_RECIPIENT": "off",
-    "OPEN_PER_CLIENT": "off",
-    "OPEN_TOTAL": "off",
-    "LEASE": "3s",
-    "HOLD_PROBE": "1s",
-    "RETRY_SCHEDULE": "1s,1s,1s,2s,2s,2s,2s,2s,2s",
-    "LOG_LEVEL": "warning",
-}
 
 #: Mails that are under way when something is killed: so many at the least.
 _UNDER_WAY: Final = 3
@@ -55,11 +44,9 @@ class Rig:
     """One system under load.
 
     Args:
-        folder: where it runs.
+        system: the service.
         relay: where its mails go.
         broker: its RabbitMQ; none for the embedded mode.
-        broker_url: where the system finds it.
-        environ: settings of this scenario.
         clock: the system's clock, if that can be set.
         size: of the load and of the trouble.
         seed: decides what is left to chance.
@@ -67,23 +54,19 @@ class Rig:
 
     def __init__(
         self,
-        folder: Path,
+        system: System,
         relay: SmtpServer,
         broker: RabbitMQ | None,
-        broker_url: str,
-        environ: Mapping[str, str],
         clock: WrongClock | None,
         size: Size,
         seed: int,
     ) -> None:
-        self.folder = folder
+        self.system = system
         self.relay = relay
         self.size = size
         self._broker = broker
         self._clock = clock
         self._seed = seed
-        settings = {**_SETTINGS, "BROKER_URL": broker_url, "SMTP_URL": relay.url, **environ}
-        self.system = System(folder, settings, clock=clock)
         self._ended_at = 0.0
 
     @property
@@ -98,7 +81,7 @@ class Rig:
 
     @property
     def database(self) -> Path:
-        return self.folder / "var" / "messaging.db"
+        return self.system.folder / "var" / "messaging.db"
 
     def pause(self, part: float) -> None:
         """Let a part of the load's time pass: what happens then is what the drill is about."""

@@ -8,6 +8,17 @@ from tests.drills.expectations import Expectation
 from tests.drills.rig import Trouble
 from tests.drills.scripts import MakeScript, always
 
+#: Short enough for a drill, long enough to be told apart; a scenario may say otherwise.
+SETTINGS: Final = {
+    "OPEN_PER_RECIPIENT": "off",
+    "OPEN_PER_CLIENT": "off",
+    "OPEN_TOTAL": "off",
+    "LEASE": "3s",
+    "HOLD_PROBE": "1s",
+    "RETRY_SCHEDULE": "1s,1s,1s,2s,2s,2s,2s,2s,2s",
+    "LOG_LEVEL": "warning",
+}
+
 #: Longest time to recover, in seconds, in every scenario.
 RECOVERS_WITHIN_S: Final = 30.0
 
@@ -32,6 +43,8 @@ class Scenario:
     heartbeats: bool = False
     #: Whether the service's clock can be set.
     clock: bool = False
+    #: The root of the worker processes.
+    workers: str = "workers.main"
     #: The relay's login.
     login: tuple[str, str] | None = None
     #: Whether clients may get no answer: the web process itself goes, or loses its sense of time.

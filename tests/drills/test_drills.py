@@ -8,8 +8,9 @@ from stack.rabbitmq import RabbitMQ
 from tests.drills import broker, machine, processes, relay
 from tests.drills.report import Result
 from tests.drills.rig import Rig, Size
-from tests.drills.scenario import RECOVERS_WITHIN_S, Scenario
+from tests.drills.scenario import RECOVERS_WITHIN_S, SETTINGS, Scenario
 from tests.drills.tally import Tally
+from tests.integration.system import System
 from tests.integration.wrong_clock import WrongClock
 from tests.servers.availability import require
 from tests.servers.smtp import SmtpServer
@@ -31,7 +32,9 @@ def test_nothing_is_lost(
     node = None if scenario.embedded else request.getfixturevalue("rabbitmq")
     clock = WrongClock(tmp_path / "clock") if scenario.clock else None
     with SmtpServer(scenario.script(), login=scenario.login) as server:
-        rig = Rig(tmp_path, server, node, broker_url(scenario, node, size), scenario.environ, clock, size, seed)
+        urls = {"BROKER_URL": broker_url(scenario, node, size), "SMTP_URL": server.url}
+        environ = {**SETTINGS, **urls, **scenario.environ}
+        rig = Rig(System(tmp_path, environ, clock=clock, workers=scenario.workers), server, node, clock, size, seed)
         tally = rig.run(scenario.trouble, RECOVERS_WITHIN_S)
     results.append(Result(scenario, seed, tally))
     check(scenario, tally)

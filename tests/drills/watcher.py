@@ -61,7 +61,7 @@ class Watcher:
         next_at = time.monotonic()
         while not self._stopped.wait(max(0.0, next_at - time.monotonic())):
             next_at = max(next_at + 1 / _PER_S, time.monotonic())  # what was missed is not made up for
-            mails = list(self._load.sent.accepted.items())
+            mails = self._load.accepted()
             if mails:
                 # The latest are the ones that move.
                 self._look(*mails[-1 - min(int(self._random.expovariate(0.05)), len(mails) - 1)])

@@ -16,6 +16,7 @@ from typing import Any, Self
 from config.secret import Secret
 from messaging.keys import Keys
 from messaging.outbox.database import Database
+from messaging.outbox.heartbeats import Role
 from stack.ports import free_port
 from tests.integration.wrong_clock import WrongClock
 from tests.servers.ports import free_address
@@ -69,6 +70,7 @@ class System:
         web_address: where the web process listens; a free address if not given.
         processes: how many worker processes there are.
         clock: what they all take for the machine's, if not that itself.
+        workers: root of the worker processes.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class System:
         web_address: str | None = None,
         processes: int = 2,
         clock: WrongClock | None = None,
+        workers: str = "workers.main",
     ) -> None:
         self.folder = folder
         self.address = web_address or free_address()
@@ -93,7 +96,7 @@ class System:
         self.processes = processes
         under = clock.command if clock else []
         self.web = self._program("web", [*under, "messaging", "serve"])
-        self.workers = self._program("workers", [*under, "dramatiq", "workers.main", "-p", str(processes), "-t", "8"])
+        self.workers = self._program("workers", [*under, "dramatiq", workers, "-p", str(processes), "-t", "8"])
         self._embedded = self.environ.get("BROKER_URL", "memory://") == "memory://"
         self._started = ExitStack()
 
@@ -120,11 +123,10 @@ class System:
         self._started.enter_context(self.workers)
         self.workers.wait_for_line("is booting up")
 
-    def worker_pids(self) -> list[int]:
-        """The processes that send mail: those below the workers' master that say so in the database."""
+    def pids(self, role: Role) -> set[int]:
+        """The processes that have said in the database that they do that."""
         with closing(sqlite3.connect(self.folder / "var" / "messaging.db")) as connection:
-            beating = {pid for (pid,) in connection.execute("SELECT pid FROM workers")}
-        return [member.pid for member in self.workers.family() if member.pid in beating]
+            return {pid for (pid,) in connection.execute("SELECT pid FROM workers WHERE role = ?", (role.value,))}
 
     def key(self) -> str:
         """Make an API key."""
