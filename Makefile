@@ -38,7 +38,7 @@ OUTAGE ?= 60
 
 drill: $(VENV)/.installed-dev ## break one thing after the other under load, and count; SEEDS=3 for three of each
 	$(BIN)/python -m stack.packages rabbitmq
-	$(BIN)/python -m pytest tests/drills --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
+	$(BIN)/python -m pytest tests/drills $(WAITING) --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
 
 ROUNDS ?= 3
 
