@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from io import StringIO
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -141,6 +142,12 @@ class Settings:
     )
     trusted_proxies: int = _row(
         "TRUSTED_PROXIES", values.integer(0, 10), "1", "how many hops of X-Forwarded-For are ours"
+    )
+    proxy_addresses: tuple[IPv4Network | IPv6Network, ...] = _row(
+        "PROXY_ADDRESSES",
+        values.networks,
+        "127.0.0.0/8,::1",
+        "where our proxies connect from; X-Forwarded-For of others is not read",
     )
     max_body_bytes: int = _row(
         "MAX_BODY_BYTES", values.integer(1024, 64 * MIB), "262144", "a larger request body is refused with 413"

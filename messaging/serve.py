@@ -15,6 +15,7 @@ from config.processor import keep_to_one_processor
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
+from messaging.clients import Clients
 from messaging.conditions import Conditions
 from messaging.digests import Digests
 from messaging.endpoints.health import Check, check_hold, check_seen
@@ -144,7 +145,8 @@ def _make_servers(
 def _make_sending(settings: Settings, gate: Gate, secret: DatabaseSecret, intake: Intake) -> Sending:
     digests = Digests(secret)
     repeats = Repeats(digests, settings.repeat_window_s)
-    conditions = Conditions(Limits(digests, settings), repeats, settings.trusted_proxies)
+    clients = Clients(settings.trusted_proxies, settings.proxy_addresses)
+    conditions = Conditions(Limits(digests, settings), repeats, clients)
     greeting = Greeting(settings.greeting_subject, settings.greeting_text)
     return Sending(gate, Links(secret), conditions, intake, greeting)
 

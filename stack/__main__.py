@@ -82,6 +82,9 @@ def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: Rabbi
     if node:
         up.pop("BROKER_URL_FILE", None)
         up["BROKER_URL"] = node.url
+    if not up.get("PROXY_ADDRESSES"):
+        # What calls an address of its own machine calls from that address: only Nginx here, and other local programs.
+        up["PROXY_ADDRESSES"] = reachable(settings.listen).host
     python = [sys.executable, "-m"]
     sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads)]
     parts = [
