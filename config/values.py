@@ -80,6 +80,11 @@ def is_one_line(value: str) -> bool:
     return value.isprintable() or not any(category(character) in _NOT_IN_A_LINE for character in value)
 
 
+def as_one_line(value: str) -> str:
+    """A text as it can stand in a log: what is not printable is written as Python's strings write it."""
+    return value if value.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in value)
+
+
 def boolean(value: str) -> bool:
     try:
         return {"true": True, "false": False}[value.lower()]

@@ -14,7 +14,9 @@ _SITE_BITS: Final = 64
 
 #: Some proxies write the port, too: 192.0.2.1:4711, [2001:db8::1]:4711. A number tells where in a link-local network:
 #: fe80::1%eth0.
-_SPELLED: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|([0-9.]+)(?::\d{1,5})?|([0-9A-Fa-f:.]+)(?:%\w+)?", re.ASCII)
+_SPELLED: Final = re.compile(
+    r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|([0-9.]+)(?::\d{1,5})?|([0-9A-Fa-f:.]+)(?:%\w+)?", re.ASCII
+)
 
 
 class Clients:

@@ -10,6 +10,7 @@ from typing import Final
 from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
 from config.logs import configure_logging
+from config.masking import mask
 from config.message import QUEUE
 from config.processor import keep_to_one_processor
 from config.settings import Settings
@@ -199,7 +200,7 @@ def _say_where(settings: Settings, public: Server, internal: Server, talktome: T
     moved = "" if talktome.path == settings.talktome_log else f" ({settings.talktome_log} cannot be written)"
     lines = [
         f"Messaging listens at {url}, health at http://{internal.endpoint}/readyz",
-        f"  mail goes to {settings.relay}, from {settings.mail_from}",
+        f"  mail goes to {settings.relay}, from {mask(settings.mail_from)}",
         f"  the broker is {settings.broker_url}",
         f"  the talktome log is {talktome.path}{moved}",
         "Try:",

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from config.errors import MessagingError, SettingError
+from config.masking import mask
 from config.settings import Settings, environment
 from config.start import FAILED, USED_WRONGLY
 from config.values import endpoint
@@ -139,7 +140,7 @@ def _lines(settings: Settings, edge: Edge, node: RabbitMQ | None) -> list[str]:
         broker = [f"  the broker is {settings.broker_url}"]
     return [
         f"Messaging is up at {url}, through Nginx",
-        f"  mail goes to {settings.relay}, from {settings.mail_from}",
+        f"  mail goes to {settings.relay}, from {mask(settings.mail_from)}",
         *broker,
         "Try:",
         f"  curl '{url}/?sendmail=me@example.com'",
