@@ -6,10 +6,14 @@ from typing import Final
 #: What every API key begins with: lets people, secret scanners and the rules below recognise one.
 KEY_PREFIX: Final = "msg_"
 
-#: RFC 5322, section 3.2.3: `atext` and the dot, without "%", which may begin an "@" that is percent-encoded. Each rule
-#: begins where a run of these does and takes all of it at once, so that a long text takes no longer than it is long.
-_ATOM: Final = r"[\w!#$&'*+/=?^`{|}~.-]"
-_LOCAL: Final = rf'(?:(?<!{_ATOM})({_ATOM}){_ATOM}*+(?<!\*\*\*)|(")[^"\n]*")'
+#: RFC 5322, section 3.2.3: `atext` and the dot.
+_ATOMS: Final = r"\w!#$&'*+/=?^`{|}~.-"
+
+
+def _local_part(atom: str) -> str:
+    """One that is not masked yet; begins where a run of atoms does and takes all of it: no text is read twice."""
+    return rf'(?:(?<!{atom})({atom}){atom}*+(?<!\*\*\*)|(")[^"\n]*")'
+
 
 #: In their order. The first text tells at little cost that a rule has nothing to find.
 _RULES: Final = (
@@ -18,8 +22,8 @@ _RULES: Final = (
     ("key=", re.compile(r"\bkey=[^\s&]+"), "key=***"),
     ("link=", re.compile(r"\blink=[^\s&]+"), "link=***"),
     (KEY_PREFIX, re.compile(rf"{KEY_PREFIX}[\w-]{{8,}}", re.ASCII), f"{KEY_PREFIX}***"),
-    ("@", re.compile(rf"{_LOCAL}@(?=[\w\[])"), r"\1\2***@"),
-    ("%40", re.compile(rf"{_LOCAL}%40(?=[\w\[])"), r"\1\2***%40"),
+    ("@", re.compile(rf"{_local_part(f'[%{_ATOMS}]')}@(?=[\w\[])"), r"\1\2***@"),
+    ("%40", re.compile(rf"{_local_part(f'[{_ATOMS}]')}%40(?=[\w\[])"), r"\1\2***%40"),
 )
 
 

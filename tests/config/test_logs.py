@@ -129,7 +129,7 @@ def test_nothing_that_is_logged_shows_an_address_a_key_or_a_password(log_format:
     assert not any(word in text for word in ("me@", "rgen", "you@", "hunter2", KEY))
     if log_format == "json":
         for line in text.splitlines():
-            assert line.startswith("DEBUG") or json.loads(line) or "cannot be formatted" in line
+            assert "cannot be formatted" in line or json.loads(line)
 
 
 def test_neither_words_nor_an_exception_of_a_client_make_a_line_that_looks_like_another(stream: io.StringIO) -> None:
@@ -140,7 +140,7 @@ def test_neither_words_nor_an_exception_of_a_client_make_a_line_that_looks_like_
     first, *rest = written(stream).splitlines()
     assert f"serving /\\n{forged}\\r{forged}" in first
     assert all(line.startswith("  ") for line in rest)
-    assert sum(forged in line for line in rest) == 2
+    assert sum(forged in line for line in rest) == 1
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

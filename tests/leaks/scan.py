@@ -16,16 +16,16 @@ SECRETS: Final = {
     "a password": re.compile(rb"hunter\d|://[^/\s:@]*:[^/\s@]+@"),
 }
 
-#: Files that are not looked at, by what their path ends with: where mails are kept, and what tests write themselves.
+#: Files that are not looked at, by their path below the folder: where mails are kept.
 MAY_HOLD_THEM: Final = (
     "*.db",  # the outbox
     "*.db-wal",
     "*.db-shm",
-    "*/mailbox/*",  # the Maildir
+    "*mailbox/*",  # the Maildir
 )
 
 #: Lines that may stand anywhere: what the service proposes to newcomers.
-PROPOSED: Final = re.compile(rb"^(?:\S+ +\| )? +curl '.*$", re.MULTILINE)
+PROPOSED: Final = re.compile(rb"^(?:[^|\n]*\|)? +curl '.*$", re.MULTILINE)
 
 #: Characters before and after what was found that are shown with it.
 _AROUND: Final = 60
@@ -47,7 +47,8 @@ def leaks(folder: Path) -> Iterator[Leak]:
     for place, _, names in os.walk(folder):
         for name in names:
             file = Path(place, name)
-            if file.is_file() and not file.is_symlink() and not any(fnmatch(str(file), may) for may in MAY_HOLD_THEM):
+            below = str(file.relative_to(folder))
+            if file.is_file() and not file.is_symlink() and not any(fnmatch(below, may) for may in MAY_HOLD_THEM):
                 yield from _leaks_of(file)
 
 

@@ -108,14 +108,6 @@ def test_requests_are_answered_on_a_kept_connection(server: Server) -> None:
             assert "Connection" not in answer.headers
 
 
-def test_it_does_not_say_what_it_is_made_of(server: Server) -> None:
-    with Connection(server.endpoint) as connection:
-        connection.get("/")
-        answer = connection.answer()
-    assert "Server" not in answer.headers
-    assert "Via" not in answer.headers
-
-
 def test_head_has_the_header_of_get_and_no_body(server: Server) -> None:
     with Connection(server.endpoint) as connection:
         connection.send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -430,5 +422,5 @@ def test_no_answer_says_what_server_gives_it(server: Server, raw: bytes, status:
         connection.send(raw)
         answer = connection.answer()
     assert answer.status == status
-    assert answer.headers.keys().isdisjoint({"Server", "server", "Via", "X-Powered-By"})
+    assert not any(name in answer.headers for name in ("Server", "Via", "X-Powered-By"))
     assert not re.search(rb"(?i)waitress|python|\d\.\d", answer.body)

@@ -1,4 +1,4 @@
-"""What objects of ours show of themselves, in a traceback's words or a debugger's: nobody's address, no key, no text."""
+"""What objects of ours show of themselves, such as in an error's words: nobody's address, no key, no text."""
 
 import pytest
 from sqlalchemy import insert
@@ -18,9 +18,11 @@ from messaging.request import Request
 from tests.messaging.wsgi import request
 from workers.composing import compose
 
-MAIL = Mail("1", State.QUEUED, 0, 0, 0, None, "sender@example.com", "victim@example.com", "subject", "text", test=False)
+MAIL = Mail(
+    "1", State.QUEUED, 0, 0, 0, None, "sender@example.com", "victim@example.com", "a subject", "a text", test=False
+)
 ATTEMPT = Attempt(1, 0, 0, 0, Outcome.REFUSED, 550, "5.1.1 <victim@example.com>: away")
-DRAFT = Draft("victim@example.com", "subject", "text")
+DRAFT = Draft("victim@example.com", "a subject", "a text")
 KEY = Key("digest-of-it", "backup", 0)
 
 
@@ -57,14 +59,15 @@ OBJECTS = [
 @pytest.mark.parametrize("thing", OBJECTS, ids=lambda thing: type(thing).__name__)
 def test_what_is_somebody_s_or_secret_is_not_shown(thing: object) -> None:
     shown = f"{thing!r} {thing}"
-    for secret in ("victim", "sender@", "msg_secret", "digest-of-it", "'subject'", "'text'"):
+    for secret in ("victim", "sender@", "msg_secret", "digest-of-it", "subject'", "a text"):
         assert secret not in shown
 
 
 def test_the_database_s_errors_do_not_quote_what_was_to_be_stored(database: Database) -> None:
     row = {"digest": "digest-of-it", "name": "victim@example.com", "created_at": 0, "recipients": "", "test": False}
-    with pytest.raises(SQLAlchemyError) as twice, transaction(database.recording) as connection:
+    with transaction(database.recording) as connection:
         connection.execute(insert(keys), row)
+    with pytest.raises(SQLAlchemyError) as twice, transaction(database.recording) as connection:
         connection.execute(insert(keys), row)
     with pytest.raises(SQLAlchemyError) as lacking, transaction(database.recording) as connection:
         connection.execute(insert(mails), {"id": "1", "recipient": "victim@example.com"})

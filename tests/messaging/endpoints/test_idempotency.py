@@ -148,7 +148,7 @@ def test_a_key_that_is_none_is_refused(service: Service, form: str, bad: str) ->
 
 
 def test_the_time_of_a_request_that_comes_again_is_its_own_and_is_logged_with_it(service: Service, key: str) -> None:
-    """The mail is one; but each line of the log is a request that was here, and whoever is told a time finds it there."""
+    """The mail is one; each line of the log is a request that was here, and whoever is told a time finds it there."""
     headers = {"Idempotency-Key": "order-1", "X-API-Key": key}
     first, again = (service.public.post_form("/?talktome", "sendmail=me@example.com", headers) for _ in range(2))
     assert (first.status, again.status) == (202, 202)
