@@ -51,10 +51,9 @@ def formatter_of(log_format: str) -> logging.Formatter:
 class _TextFormatter(logging.Formatter):
     """A record is one line; what follows it of an exception is indented, so that nothing in it looks like another."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname:<7} {name}: {message}", "%Y-%m-%dT%H:%M:%SZ", style="{")
+        self.converter = time.gmtime
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         return as_one_line(super().formatMessage(record))

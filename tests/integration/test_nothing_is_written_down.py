@@ -19,7 +19,7 @@ from tests.servers.smtp import SmtpServer
 LOGIN = ("user0@example.com", "hunter2")
 
 #: Relays like to repeat whom they were asked to send to.
-REFUSAL = "550 5.1.1 <victim@example.com>: Recipient address rejected: user unknown (in reply to hunter3)"
+REFUSAL = "550 5.1.1 <victim@example.com>: Recipient address rejected: user unknown"
 REFUSED_US = "530 5.7.0 <user0@example.com>: sender not allowed"
 
 
@@ -49,9 +49,9 @@ def link_of(system: System) -> str:
         database.close()
 
 
-def send_in_every_way(system: System, at: str) -> None:
+def send_in_every_way(system: System, key: str, at: str) -> None:
     """By key, by link and without; what is right and what is wrong."""
-    key, link = system.key(), link_of(system)
+    link = link_of(system)
     expected = {
         f"/?sendmail=victim@example.com&key={key}&text=Hello": 202,
         f"/action?sendmail=victim%40example.com&key={key}&talktome": 202,
@@ -78,18 +78,17 @@ def test_nothing_that_was_sent_is_in_any_log(
     tmp_path: Path, broker_url: str, nginx: Nginx, web_address: str, relay: SmtpServer
 ) -> None:
     with System(tmp_path, environ_of(broker_url, relay), web_address=web_address) as system:
-        send_in_every_way(system, nginx.url.removeprefix("http://"))
+        key = system.key()
+        send_in_every_way(system, key, nginx.url.removeprefix("http://"))
         system.workers.wait_for_line(r"failed after 1 attempts: 550 5\.1\.1 <v\*\*\*@example\.com>")
         relay.follow({"MAIL": REFUSED_US})
-        send_in_every_way(system, system.address)
+        send_in_every_way(system, key, system.address)
         system.workers.wait_for_line(r"the relay is held, mails wait: 530 5\.7\.0 <u\*\*\*@example\.com>")
-        relay.follow({"AUTH": "535 5.7.8 hunter2 of user0@example.com is wrong"})
         until(lambda: "u***@example.com" in ask(system.internal, "GET", "/readyz").body.decode())
         ready = ask(system.internal, "GET", "/readyz").body.decode()
     assert "user0" not in ready
     assert "accepted for v***@example.com" in system.web.text
-    found = [str(leak) for leak in leaks(tmp_path) if "hunter" not in leak.where]
-    assert found == []
+    assert [str(leak) for leak in leaks(tmp_path)] == []
 
 
 def test_no_secret_is_among_the_arguments_or_in_the_title_of_a_process(
@@ -110,8 +109,9 @@ def test_what_others_on_this_machine_may_not_read_they_cannot(tmp_path: Path, br
     with System(tmp_path, {"BROKER_URL": broker_url, "SMTP_URL": "maildir:var/mailbox"}) as system:
         answer = system.sendmail("victim@example.com")
         until(lambda: system.status(answer.headers["Location"])["state"] == "sent")
-        files = [file for file in (tmp_path / "var").rglob("*") if file.is_file()]
-        (mail,) = (tmp_path / "var" / "mailbox" / "new").iterdir()
-    assert mail in files
-    for file in files:
-        assert file.stat().st_mode & 0o007 == 0 or file.parent.stat().st_mode & 0o001 == 0, file
+        assert ask(system.address, "GET", "/?talktome").status == 200
+        var = tmp_path / "var"
+        (mail,) = (var / "mailbox" / "new").iterdir()
+        files = [tmp_path / "talktome.log", *var.glob("messaging.db*"), mail.parent]
+        assert len(files) == 5
+        assert [file.name for file in files if file.stat().st_mode & 0o007] == []
