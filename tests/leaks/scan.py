@@ -16,7 +16,7 @@ SECRETS: Final = {
     "a password": re.compile(rb"hunter\d|://[^/\s:@]*:[^/\s@]+@"),
 }
 
-#: Files that are not looked at, by their path below the folder: where mails are kept, and what tests write as operators do.
+#: Files that are not looked at, by their path below the folder: where mails are, and what tests write as operators do.
 MAY_HOLD_THEM: Final = (
     "*.db",  # the outbox
     "*.db-wal",
