@@ -10,11 +10,13 @@ from typing import Final
 from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
 from config.logs import configure_logging
+from config.masking import mask
 from config.message import QUEUE
 from config.processor import keep_to_one_processor
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
+from messaging.clients import Clients
 from messaging.conditions import Conditions
 from messaging.digests import Digests
 from messaging.endpoints.health import Check, check_hold, check_seen
@@ -144,7 +146,8 @@ def _make_servers(
 def _make_sending(settings: Settings, gate: Gate, secret: DatabaseSecret, intake: Intake) -> Sending:
     digests = Digests(secret)
     repeats = Repeats(digests, settings.repeat_window_s)
-    conditions = Conditions(Limits(digests, settings), repeats, settings.trusted_proxies)
+    clients = Clients(settings.trusted_proxies, settings.proxy_addresses)
+    conditions = Conditions(Limits(digests, settings), repeats, clients)
     greeting = Greeting(settings.greeting_subject, settings.greeting_text)
     return Sending(gate, Links(secret), conditions, intake, greeting)
 
@@ -197,7 +200,7 @@ def _say_where(settings: Settings, public: Server, internal: Server, talktome: T
     moved = "" if talktome.path == settings.talktome_log else f" ({settings.talktome_log} cannot be written)"
     lines = [
         f"Messaging listens at {url}, health at http://{internal.endpoint}/readyz",
-        f"  mail goes to {settings.relay}, from {settings.mail_from}",
+        f"  mail goes to {settings.relay}, from {mask(settings.mail_from)}",
         f"  the broker is {settings.broker_url}",
         f"  the talktome log is {talktome.path}{moved}",
         "Try:",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from messaging.addresses import mask
+from config.masking import mask, masked
 from messaging.outbox.claims import Claims
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.errors import OutboxUnavailableError
@@ -138,8 +138,10 @@ class Delivery:
         return Finish(claim, State.RETRYING, clock_ms() + int(wait_s * 1000), charged=True, attempt=attempt)
 
     def _begin_hold(self, error: RelayError) -> None:
-        if self._hold.begin(str(error)):
-            _LOG.warning("the relay is held, mails wait: %s", error)
+        # Shown on the internal side, too, which knows no keys.
+        reason = masked(str(error))
+        if self._hold.begin(reason):
+            _LOG.warning("the relay is held, mails wait: %s", reason)
 
     def _write_down(self, finish: Finish) -> None:
         if not self._claims.finish(finish):

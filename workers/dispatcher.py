@@ -45,7 +45,7 @@ class Dispatcher:
         due: knows what is due.
         hold: says whether the relay is held, and what may probe it.
         mail_queue: where ids go; nobody else's.
-        retention: removes what has been finished for long enough; none keeps everything.
+        retention: removes what is no longer needed.
         heartbeats: where it says that it lives.
     """
 
@@ -54,7 +54,7 @@ class Dispatcher:
         due: DueMails,
         hold: RelayHold,
         mail_queue: MailQueue,
-        retention: Retention | None,
+        retention: Retention,
         heartbeats: Heartbeats,
     ) -> None:
         self._due = due
@@ -86,7 +86,7 @@ class Dispatcher:
         try:
             self._beat()
             more = self.step()
-            if not more and self._retention:
+            if not more:
                 more = self._retention.prune() > 0
             if isinstance(self._trouble, OutboxError):
                 self._say(None)

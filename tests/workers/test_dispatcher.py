@@ -53,8 +53,10 @@ def heartbeats(database: Database) -> Heartbeats:
 
 
 @pytest.fixture
-def dispatcher(due_mails: DueMails, hold: RelayHold, queue: RememberingQueue, heartbeats: Heartbeats) -> Dispatcher:
-    dispatcher = Dispatcher(due_mails, hold, queue, None, heartbeats)
+def dispatcher(
+    database: Database, due_mails: DueMails, hold: RelayHold, queue: RememberingQueue, heartbeats: Heartbeats
+) -> Dispatcher:
+    dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, None), heartbeats)
     dispatcher.open()
     return dispatcher
 
@@ -208,12 +210,12 @@ def test_a_broker_that_cannot_say_how_much_it_has_loses_nothing(
 
 
 def test_several_dispatchers_publish_each_mail_once(
-    due_mails: DueMails, hold: RelayHold, heartbeats: Heartbeats, due: list[str]
+    database: Database, due_mails: DueMails, hold: RelayHold, heartbeats: Heartbeats, due: list[str]
 ) -> None:
     queues = [RememberingQueue() for _ in range(6)]
 
     def step(queue: RememberingQueue) -> None:
-        dispatcher = Dispatcher(due_mails, hold, queue, None, heartbeats)
+        dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, None), heartbeats)
         dispatcher.open()
         dispatcher.step()
 
