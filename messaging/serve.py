@@ -51,6 +51,9 @@ FALLBACK_LOG: Final = Path("var/messaging_system.log")
 #: Requests to the internal side that are answered at the same time.
 _INTERNAL_THREADS: Final = 2
 
+#: Threads that never wait for a database that is slow: `talktome` and health go on.
+_THREADS_FOR_OTHERS: Final = 4
+
 _PUBLISHER_STOP_S: Final = 1.0
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -123,7 +126,8 @@ def _make_servers(
     Raises:
         ListenError: if one of them cannot be listened on.
     """
-    outbox, heartbeats = Outbox(database), Heartbeats(database)
+    most_accepts = max(1, settings.web_threads - _THREADS_FOR_OTHERS)
+    outbox, heartbeats = Outbox(database, most_accepts=most_accepts), Heartbeats(database)
     gate = Gate(Keys(database), open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
     sending = _make_sending(settings, gate, DatabaseSecret(database), Intake(outbox, publisher, settings.mail_from))
     checks: dict[str, Check] = {

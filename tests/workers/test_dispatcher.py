@@ -361,6 +361,45 @@ def test_it_is_seen_while_a_broker_keeps_it_waiting(
         queue.go_on()
 
 
+def test_the_database_may_go_while_a_broker_keeps_it_waiting(
+    dispatcher: Dispatcher,
+    heartbeats: Heartbeats,
+    queue: RememberingQueue,
+    due: list[str],
+    outbox: Outbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_BEAT_EVERY_S", 0.01)
+    monkeypatch.setattr(module, "PERIOD_S", 0.01)
+    beat, tried = heartbeats.beat, threading.Semaphore(0)
+
+    def fail(*_arguments: object) -> None:
+        tried.release()
+        raise OutboxUnavailableError("away")
+
+    queue.hold_up()
+    with running(dispatcher):
+        assert queue.arrived.acquire(timeout=10)
+        monkeypatch.setattr(heartbeats, "beat", fail)
+        assert tried.acquire(timeout=10)
+        monkeypatch.setattr(heartbeats, "beat", beat)
+        queue.go_on()
+        until(lambda: set(due) <= set(queue.ids))
+        later = accept(outbox)
+        clock.pass_s(10)
+        until(lambda: later.id in queue.ids)
+
+
+def test_a_broker_that_keeps_it_waiting_does_not_keep_it_from_ending(
+    dispatcher: Dispatcher, queue: RememberingQueue, due: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PERIOD_S", 0.01)
+    queue.hold_up()
+    with running(dispatcher):
+        assert queue.arrived.acquire(timeout=10)
+
+
 def test_it_says_often_enough_that_it_lives() -> None:
     assert module._BEAT_EVERY_S * 3 * 1000 < GONE_AFTER_MS
 
