@@ -182,8 +182,10 @@ def _lacks_means(error: Exception) -> bool:
 
 
 def _relay_answered(attempt: Attempt | None) -> bool:
-    """Whether the relay has said a word about a mail; that it hung up, or fell silent, is none."""
-    return attempt is not None and attempt.code is not None and attempt.outcome in _ANSWERS
+    """Whether the relay has taken a mail, or said a word about it; that it hung up, or fell silent, is none."""
+    if attempt is None or attempt.outcome not in _ANSWERS:
+        return False
+    return attempt.outcome is not Outcome.BUSY or attempt.code is not None
 
 
 def _outcome(error: DeliveryError) -> Outcome:

@@ -145,7 +145,7 @@ BUSY, REFUSED, RELAY = BusyError, RefusedError, RelayError
         ("RCPT", "451 4.3.0 Try later", BUSY),
         ("RCPT", "252 Cannot say", BUSY),
         ("RCPT", "421 4.3.2 Closing", BUSY),
-        ("RCPT", "550 5.4.5 Daily limit", RELAY),
+        ("RCPT", "550 5.4.5 Daily limit", BUSY),
         ("RCPT", "552 Too many", BUSY),
         ("DATA", "451 4.3.0 Try later", BUSY),
         ("DATA", "554 5.5.1 No valid recipients", REFUSED),
