@@ -3,11 +3,14 @@
 import logging
 import sys
 import time
-from typing import TextIO
+from typing import Any, Final, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
+from config.log_ids import ids_of
 from config.log_writer import LogWriter
+
+_LOG: Final = logging.getLogger(__name__)
 
 #: Libraries that tell every step of their own at `info` or warn of what we handle ourselves.
 _QUIET = {
@@ -25,7 +28,7 @@ def configure_logging(log_format: str, level: str, stream: TextIO | None = None)
         stream: standard error if not given, looked up now and not at import: the `dramatiq` command replaces it.
     """
     handler = LogWriter(stream or sys.stderr)
-    handler.setFormatter(_json_formatter() if log_format == "json" else _text_formatter())
+    handler.setFormatter(_JsonFormatter() if log_format == "json" else _text_formatter())
     root = logging.getLogger()
     for former in root.handlers[:]:
         root.removeHandler(former)
@@ -36,16 +39,31 @@ def configure_logging(log_format: str, level: str, stream: TextIO | None = None)
         logging.getLogger(name).setLevel(least)
 
 
+def say(words: str, level: int = logging.INFO) -> None:
+    """Tell whoever started this process; where it logs for machines, as a line of that log."""
+    if any(isinstance(handler.formatter, _JsonFormatter) for handler in logging.getLogger().handlers):
+        _LOG.log(level, "%s", words)
+    else:
+        print(words, file=sys.stderr, flush=True)
+
+
 def _text_formatter() -> logging.Formatter:
     formatter = logging.Formatter("{asctime} {levelname:<7} {name}: {message}", "%Y-%m-%dT%H:%M:%SZ", style="{")
     formatter.converter = time.gmtime
     return formatter
 
 
-def _json_formatter() -> logging.Formatter:
-    return JsonFormatter(
-        "{levelname}{name}{process}{message}",
-        style="{",
-        timestamp=True,
-        rename_fields={"levelname": "level", "name": "logger"},
-    )
+class _JsonFormatter(JsonFormatter):
+    """One object a line, with the ids of what it is about in fields of their own."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "{levelname}{name}{process}{message}",
+            style="{",
+            timestamp=True,
+            rename_fields={"levelname": "level", "name": "logger"},
+        )
+
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        super().add_fields(log_data, record, message_dict)
+        log_data.update(ids_of(record))

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from config import values
 from config.settings import Settings
-from config.start import USED_WRONGLY, exit_with, settings_or_exit
+from config.start import USED_WRONGLY, exit_with, service_settings_or_exit, settings_or_exit
 from config.values import is_one_line
 from messaging.addresses import parse_recipient
 from messaging.draft import Draft, check_subject, check_text
@@ -129,7 +129,7 @@ def _recipients(text: str) -> tuple[str, ...]:
 
 
 def _serve(_options: argparse.Namespace) -> None:
-    serve(settings_or_exit())
+    serve(service_settings_or_exit())
 
 
 def _add_key(options: argparse.Namespace) -> None:

@@ -2,18 +2,18 @@
 
 import logging
 import signal
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
-from config.logs import configure_logging
+from config.logs import configure_logging, say
 from config.message import QUEUE
 from config.processor import keep_to_one_processor
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
+from config.uncaught import log_uncaught
 from messaging.application import Application
 from messaging.conditions import Conditions
 from messaging.digests import Digests
@@ -58,6 +58,7 @@ def serve(settings: Settings) -> None:
     """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT."""
     keep_to_one_processor()
     configure_logging(settings.log_format, settings.log_level)
+    log_uncaught()
     database = Database(settings.database_url)
     try:
         database.upgrade()
@@ -207,4 +208,4 @@ def _say_where(settings: Settings, public: Server, internal: Server, talktome: T
     ]
     if open_to_all := warning(settings):
         lines.append(open_to_all)
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    say("\n".join(lines))

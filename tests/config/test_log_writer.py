@@ -3,9 +3,13 @@
 import io
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TextIO
 
 import pytest
@@ -133,5 +137,31 @@ def test_words_that_do_not_fit_are_shown_as_they_are(logger: MakeLogger) -> None
     log.info("next")
     writer.close()
     first, second = stream.getvalue().splitlines()
-    assert first.startswith("INFO test: '%d mails' % ('many',) cannot be formatted: ")
+    assert first.startswith("'%d mails' % ('many',) cannot be formatted: ")
     assert second == "next"
+
+
+def test_processes_that_share_a_pipe_do_not_write_into_each_other_s_lines() -> None:
+    reading, writing = os.pipe()
+    program = [sys.executable, "-c", _TALKER]
+    talkers = [subprocess.Popen([*program, name * 40], cwd=_ROOT, stderr=writing) for name in "ab"]
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        lines = [line.rstrip() for line in pipe]
+    assert [talker.wait() for talker in talkers] == [0, 0]
+    assert Counter(lines) == {name * 40: 20_000 for name in "ab"}
+
+
+_ROOT = Path(__file__).parents[2]
+
+_TALKER = """
+import sys
+from config import log_writer, logs
+log_writer.MOST_WAITING = 100_000
+logs.configure_logging("text", "info")
+import logging
+(handler,) = logging.getLogger().handlers
+handler.setFormatter(None)
+for _ in range(20_000):
+    logging.info(sys.argv[1])
+"""
