@@ -21,7 +21,7 @@ install: $(VENV)/.installed ## .venv with what the service needs
 UNIT := tests/config tests/messaging tests/workers tests/test_architecture.py
 
 test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need where it may
-	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink
+	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(UNIT))
 
 unit: $(VENV)/.installed-dev ## the fast tests: no server but what Python brings, under 30 s

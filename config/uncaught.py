@@ -4,10 +4,7 @@ import logging
 import sys
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from _typeshed import Unraisable
+from typing import Final
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -32,7 +29,7 @@ def _on_thread_error(args: threading.ExceptHookArgs) -> None:
         )
 
 
-def _on_unraisable(args: "Unraisable") -> None:
+def _on_unraisable(args: "sys.UnraisableHookArgs") -> None:
     if args.exc_value is not None:
         told = args.err_msg or "ignored, as nobody could be told"
         _LOG.error("%s: %r", told, args.object, exc_info=(args.exc_type, args.exc_value, args.exc_traceback))

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import CollectorRegistry, ProcessCollector
+
 from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
 from config.logs import configure_logging, say
@@ -24,6 +26,11 @@ from messaging.intake import Intake
 from messaging.keys import Keys
 from messaging.limits import Limits
 from messaging.links import Links
+from messaging.metrics.attempts import Attempts
+from messaging.metrics.outbox import OutboxMetrics
+from messaging.metrics.page import WithMetrics
+from messaging.metrics.publishing import MeasuredPublisher, MeasuredQueue
+from messaging.metrics.requests import MeasuredApplication
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxError
@@ -76,9 +83,12 @@ def serve(settings: Settings) -> None:
     else:
         broker = make_broker(settings.broker_url, [])
     hold = RelayHold(database, settings.hold_probe_s)
-    publisher = BrokerPublisher(make_queue(broker), DueMails(database, settings.poison_limit), hold)
+    registry = CollectorRegistry()
+    queue = MeasuredQueue(make_queue(broker), registry)
+    publisher = BrokerPublisher(queue, DueMails(database, settings.poison_limit), hold)
     try:
-        public, internal = _make_servers(settings, database, broker, publisher, hold, talktome)
+        measured = MeasuredPublisher(publisher, registry)
+        public, internal = _make_servers(settings, database, broker, measured, hold, talktome, registry)
     except ListenError as error:
         exit_with(error)
 
@@ -116,6 +126,7 @@ def _make_servers(
     publisher: Publisher,
     hold: RelayHold,
     talktome: TalktomeLog,
+    registry: CollectorRegistry,
 ) -> tuple[Server, Server]:
     """The public and the internal side.
 
@@ -133,9 +144,12 @@ def _make_servers(
         "dispatcher": partial(check_seen, heartbeats, Role.DISPATCHER),
         "relay": partial(check_hold, hold),
     }
+    registry.register(OutboxMetrics(database, hold, heartbeats, Attempts(database)))
+    ProcessCollector(registry=registry)
     limit = settings.max_body_bytes
-    public = Application(public_router(gate, sending, outbox, Outlook(hold, heartbeats), talktome), limit)
-    internal = Application(internal_router(checks), limit)
+    router = public_router(gate, sending, outbox, Outlook(hold, heartbeats), talktome)
+    public = MeasuredApplication(Application(router, limit), router.paths, registry)
+    internal = WithMetrics(Application(internal_router(checks), limit), registry)
     return (
         Server(public, settings.listen, settings.web_threads, limit),
         Server(internal, settings.internal_listen, _INTERNAL_THREADS, limit),
