@@ -19,9 +19,10 @@ from config.uncaught import log_uncaught
 from messaging.application import Application
 from messaging.conditions import Conditions
 from messaging.digests import Digests
-from messaging.endpoints.health import Check, check_hold, check_seen
+from messaging.endpoints.health import Check, Healthz, check_hold, check_seen
 from messaging.exposure import warning
 from messaging.gate import Gate
+from messaging.instance import instance_of
 from messaging.intake import Intake
 from messaging.keys import Keys
 from messaging.limits import Limits
@@ -147,7 +148,8 @@ def _make_servers(
     registry.register(OutboxMetrics(database, hold, heartbeats, Attempts(database)))
     ProcessCollector(registry=registry)
     limit = settings.max_body_bytes
-    router = public_router(gate, sending, outbox, Outlook(hold, heartbeats), talktome)
+    healthz = Healthz(instance_of(DatabaseSecret(database)), settings.trusted_proxies)
+    router = public_router(gate, sending, outbox, Outlook(hold, heartbeats), talktome, healthz.get)
     public = MeasuredApplication(Application(router, limit), router.paths, registry)
     internal = WithMetrics(Application(internal_router(checks), limit), registry)
     return (
@@ -170,14 +172,14 @@ def _open_talktome(settings: Settings) -> TalktomeLog:
     Raises:
         SettingError: if the operator asked for a place that cannot be written, or there is none that can.
     """
-    log = _talktome_at(settings.talktome_log, settings)
+    log = talktome_at(settings.talktome_log, settings)
     try:
         log.check()
     except OSError as error:
         if "TALKTOME_LOG" in settings.given:
             problem = f"{log.path} cannot be written ({error.strerror})"
             raise SettingError("TALKTOME_LOG", problem, "a file that can be") from None
-        log = _talktome_at(FALLBACK_LOG, settings)
+        log = talktome_at(FALLBACK_LOG, settings)
         try:
             FALLBACK_LOG.parent.mkdir(parents=True, exist_ok=True)
             log.check()
@@ -187,7 +189,8 @@ def _open_talktome(settings: Settings) -> TalktomeLog:
     return log
 
 
-def _talktome_at(path: Path, settings: Settings) -> TalktomeLog:
+def talktome_at(path: Path, settings: Settings) -> TalktomeLog:
+    """The talktome log as the settings have it, at some place."""
     return TalktomeLog(path, settings.talktome_log_max_bytes, settings.talktome_log_backups)
 
 

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from config.errors import MessagingError
+from messaging.clients import client_of
 from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats, Role
 from messaging.outbox.relay_hold import RelayHold
 from messaging.replies import Answer
@@ -35,6 +36,27 @@ _ALIVE: Final = Answer(HTTPStatus.OK, "ok", {"status": "ok"})
 def healthz(_request: Request) -> Answer:
     """Say that the process answers; touches nothing."""
     return _ALIVE
+
+
+class Healthz:
+    """Says that the process answers; in JSON also which service it is, and whom it takes the caller for.
+
+    Args:
+        instance: names the service.
+        trusted_proxies: how many proxies of ours a request passes.
+    """
+
+    def __init__(self, instance: str, trusted_proxies: int) -> None:
+        self._instance = instance
+        self._trusted_proxies = trusted_proxies
+
+    def get(self, request: Request) -> Answer:
+        if not request.wants_json:
+            return _ALIVE
+        client = client_of(
+            request.environ.get("REMOTE_ADDR", ""), request.header("X-Forwarded-For"), self._trusted_proxies
+        )
+        return Answer(HTTPStatus.OK, "ok", {"status": "ok", "instance": self._instance, "client": client})
 
 
 class Readiness:

@@ -80,11 +80,11 @@ class OutboxMetrics(Collector):
 
 def _of_totals(counted: Counted, now: int) -> Iterator[Metric]:
     yield CounterMetricFamily("messaging_accepted", "Mails that were stored", counted.accepted)
-    yield CounterMetricFamily("messaging_sent", "Mails that the relay took", counted.entered[State.SENT])
+    yield CounterMetricFamily("messaging_sent", "Mails that the relay took", counted.finished[State.SENT])
     yield CounterMetricFamily(
-        "messaging_tested", "Mails of test keys that were composed", counted.entered[State.TESTED]
+        "messaging_tested", "Mails of test keys that were composed", counted.finished[State.TESTED]
     )
-    yield CounterMetricFamily("messaging_canceled", "Mails that were withdrawn", counted.entered[State.CANCELED])
+    yield CounterMetricFamily("messaging_canceled", "Mails that were withdrawn", counted.finished[State.CANCELED])
     yield _by(
         CounterMetricFamily(
             "messaging_failed",

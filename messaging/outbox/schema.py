@@ -134,8 +134,8 @@ repeats = Table(
     Index("repeats_end", "ends_at"),
 )
 
-#: How many mails are in each state now, and ever came into it: triggers see to that, whoever changes a mail. And how
-#: often happened what no state tells.
+#: How many mails are in each final state now, and ever came into it: triggers see to that, whoever changes a mail. And
+#: how often happened what no state tells.
 totals = Table(
     "totals",
     metadata,

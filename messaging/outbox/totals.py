@@ -1,19 +1,20 @@
 """What was counted of all mails, by all processes together: in the transactions that it happened in.
 
-How many mails are in a state and ever came into it is counted by triggers, whoever changes a mail; `add` counts what no
-state tells.
+How many mails are in a final state and ever came into it is counted by triggers, whoever changes a mail; `add` counts
+what no state tells. What waits is counted when it is asked for, in the index of what is due, and so costs no mail
+anything.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.records import Outcome
 from messaging.outbox.schema import mails, totals
-from messaging.outbox.states import State
+from messaging.outbox.states import FINAL, State
 
 #: A worker gave a mail back to be tried again later.
 RETRIED: Final = "retried"
@@ -29,15 +30,22 @@ _FAILURES: Final = (Outcome.REFUSED, Outcome.BUSY, Outcome.OURS)
 _ADD = update(totals).where(totals.c.name == bindparam("of")).values(ever=totals.c.ever + bindparam("more"))
 
 
+#: One pass; to group by state would sort them all (a million that wait: 250 instead of 120 ms).
+_WAITING = select(
+    func.min(mails.c.due_at).label("next_due_at"),
+    *(func.count().filter(mails.c.state == state).label(state.value) for state in State if state not in FINAL),
+).where(mails.c.due_at.is_not(None))
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """One look at the totals; what is not `now` only grows, also where mails are removed."""
 
     #: How many mails are in each state now.
     now: Mapping[State, int]
-    #: How many mails were accepted, and how often one came into each state.
+    #: How many mails were accepted, and how often one came into each final state.
     accepted: int
-    entered: Mapping[State, int]
+    finished: Mapping[State, int]
     failed: Mapping[Outcome, int]
     retried: int
     claims_refused: int
@@ -63,21 +71,21 @@ def add(connection: Connection, events: Mapping[str, int]) -> None:
 
 
 def read_totals(database: Database) -> Counted:
-    """Read the totals, which takes the same time however many mails there are.
+    """Read the totals, which takes longer where more mails wait, and not where more are kept.
 
     Raises:
         OutboxUnavailableError: if the database is away.
     """
-    next_due = select(mails.c.due_at).where(mails.c.due_at.is_not(None)).order_by(mails.c.due_at).limit(1)
     with transaction(database.reading) as connection:
         rows = {row.name: row for row in connection.execute(select(totals))}
-        next_due_at = connection.execute(next_due).scalar_one_or_none()
+        waiting = connection.execute(_WAITING).one()
+    now = {state: rows[state].now if state in FINAL else getattr(waiting, state) for state in State}
     return Counted(
-        now={state: rows[state].now for state in State},
-        accepted=sum(rows[state].now for state in State) + rows[_REMOVED].ever,
-        entered={state: rows[state].ever for state in State},
+        now=now,
+        accepted=sum(now.values()) + rows[_REMOVED].ever,
+        finished={state: rows[state].ever for state in FINAL},
         failed={outcome: rows[failed_by(outcome)].ever for outcome in _FAILURES},
         retried=rows[RETRIED].ever,
         claims_refused=rows[CLAIMS_REFUSED].ever,
-        next_due_at=next_due_at,
+        next_due_at=waiting.next_due_at,
     )

@@ -1,0 +1,81 @@
+"""The broker: that it is reached, has our queue as we declare it, confirms what is published, and has no alarm."""
+
+import contextlib
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import pika
+import pika.exceptions
+
+from config.broker_url import BrokerUrl
+from config.message import QUEUE
+from config.rabbitmq.broker import RabbitBroker
+from config.rabbitmq.reasons import misfit_of, reason_of
+from messaging.doctor.finding import TroubleError
+
+#: A routing key that no queue has: what is published by it is confirmed, and dropped.
+_NOWHERE: Final = "messaging.doctor"
+
+
+def check_broker(url: BrokerUrl) -> str:
+    """Look at the broker, with a connection of our own.
+
+    Raises:
+        TroubleError: if ids could not be published to it now.
+    """
+    if url.embedded:
+        return str(url)
+    broker = RabbitBroker(url, [])
+    try:
+        connection = pika.BlockingConnection(broker.parameters)
+    except Exception as error:  # pika lets those of the resolver and the socket through as they are
+        raise _unreachable(url, broker, error) from None
+    with contextlib.closing(connection), contextlib.suppress(pika.exceptions.ConnectionWrongStateError):
+        version = str(connection._impl.server_properties.get("version", "?"))  # type: ignore[attr-defined] # noqa: SLF001
+        messages = _declare(broker, connection)
+        _publish(connection)
+    return f"{url}, version {version}, {messages} ids in its queue, confirms what is published"
+
+
+def _declare(broker: RabbitBroker, connection: pika.BlockingConnection) -> int:
+    try:
+        answer = connection.channel().queue_declare(QUEUE, durable=True, arguments=broker.queue_arguments(QUEUE))
+    except pika.exceptions.ChannelClosedByBroker as error:
+        words, _, _ = misfit_of(QUEUE, error).partition("; ")
+        raise TroubleError(
+            words, f"Delete it, it is made anew: {_rabbitmqctl(broker, 'delete_queue', QUEUE)}"
+        ) from None
+    return int(answer.method.message_count)
+
+
+def _publish(connection: pika.BlockingConnection) -> None:
+    channel = connection.channel()
+    channel.confirm_delivery()
+    try:
+        channel.basic_publish("", _NOWHERE, b"")
+    except pika.exceptions.ConnectionBlockedTimeout:
+        raise TroubleError(
+            "an alarm is on: it takes nothing",
+            "See which in `rabbitmqctl status`, and make room on its disk or in its memory",
+        ) from None
+
+
+def _unreachable(url: BrokerUrl, broker: RabbitBroker, error: Exception) -> TroubleError:
+    words = reason_of(error, broker.parameters[-1])
+    host = urlsplit(url.hosts[-1].reveal())
+    user, vhost = unquote(host.username or "guest"), broker.parameters[-1].virtual_host
+    text = f"{error!r} {error.__cause__!r}"
+    if "ACCESS_REFUSED" in words or "Authentication" in text:
+        return TroubleError(
+            f"{words}", f"Give user {user} the password of BROKER_URL: rabbitmqctl change_password {user} PASSWORD"
+        )
+    if "vhost" in words or "AccessDenied" in text:
+        return TroubleError(
+            words,
+            f"Make it: rabbitmqctl add_vhost {vhost} && rabbitmqctl set_permissions -p {vhost} {user} '.*' '.*' '.*'",
+        )
+    return TroubleError(words, "Start RabbitMQ: systemctl start rabbitmq-server; or set BROKER_URL to where it is")
+
+
+def _rabbitmqctl(broker: RabbitBroker, command: str, *arguments: str) -> str:
+    return " ".join(["rabbitmqctl", command, "-p", str(broker.parameters[-1].virtual_host), *arguments])
