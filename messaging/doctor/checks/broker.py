@@ -16,6 +16,11 @@ from messaging.doctor.finding import TroubleError
 #: A routing key that no queue has: what is published by it is confirmed, and dropped.
 _NOWHERE: Final = "messaging.doctor"
 
+_ROOM: Final = {
+    "memory": "Let it have more memory: rabbitmqctl set_vm_memory_high_watermark 0.4, or more of it in its machine",
+    "disk": "Make room on its disk: more than disk_free_limit in rabbitmqctl status",
+}
+
 
 def check_broker(url: BrokerUrl) -> str:
     """Look at the broker, with a connection of our own.
@@ -49,15 +54,16 @@ def _declare(broker: RabbitBroker, connection: pika.BlockingConnection) -> int:
 
 
 def _publish(connection: pika.BlockingConnection) -> None:
+    alarms: list[str] = []
+    connection.add_on_connection_blocked_callback(lambda _connection, notice: alarms.append(notice.method.reason))
     channel = connection.channel()
     channel.confirm_delivery()
     try:
         channel.basic_publish("", _NOWHERE, b"")
     except pika.exceptions.ConnectionBlockedTimeout:
-        raise TroubleError(
-            "an alarm is on: it takes nothing",
-            "See which in `rabbitmqctl status`, and make room on its disk or in its memory",
-        ) from None
+        reason = ", ".join(alarms)
+        advice = _ROOM["memory" if "memory" in reason else "disk"]
+        raise TroubleError(f"an alarm is on, it takes nothing: {reason}", advice) from None
 
 
 def _unreachable(url: BrokerUrl, broker: RabbitBroker, error: Exception) -> TroubleError:

@@ -15,12 +15,13 @@ _WITHIN_S: Final = 5.0
 _PRIVATE: Final = ("localhost", "test", "example", "invalid", "local", "internal", "lan")
 
 
-def check_sender(mail_from: str, resolver: dns.resolver.Resolver | None = None) -> str:
+def check_sender(mail_from: str, resolver: dns.resolver.Resolver | None = None, within_s: float = _WITHIN_S) -> str:
     """Look for the SPF record.
 
     Args:
         mail_from: the only sender.
         resolver: asks DNS; as this machine does if not given.
+        within_s: how long that may take.
 
     Raises:
         TroubleError: if the domain says nothing, or contradicts itself: then many receivers take its mail for spam.
@@ -29,7 +30,7 @@ def check_sender(mail_from: str, resolver: dns.resolver.Resolver | None = None) 
     if "." not in domain or domain.rpartition(".")[2] in _PRIVATE or _is_address(domain):
         return f"{mail_from}, whose domain is in no public DNS"
     try:
-        found = (resolver or dns.resolver.Resolver()).resolve(domain, "TXT", lifetime=_WITHIN_S)
+        found = (resolver or dns.resolver.Resolver()).resolve(domain, "TXT", lifetime=within_s)
         texts = [b"".join(each.strings).decode("ascii", "replace") for each in found]
     except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN):
         texts = []
