@@ -83,7 +83,7 @@ def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: Rabbi
         up.pop("BROKER_URL_FILE", None)
         up["BROKER_URL"] = node.url
     python = [sys.executable, "-m"]
-    sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads)]
+    sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads), "--skip-logging"]
     parts = [
         Part("web", [*python, "messaging", "serve"], up),
         Part("workers", [*python, "dramatiq", "workers.main", *sizes], up),

@@ -51,15 +51,17 @@ def examine(url: str | None = None, recipient: str | None = None) -> Iterator[Fi
         return
     database = Database(read[0].database_url)
     try:
-        for part, check in _checks(read[0], database, url, recipient):
+        for part, check in _checks(read[0], database):
             yield find(part, check)
+        if url:
+            yield from _way_in(read[0], database, url)
+        if recipient:
+            yield find("mail", partial(check_mail, Outbox(database), read[0], recipient))
     finally:
         database.close()
 
 
-def _checks(
-    settings: Settings, database: Database, url: str | None, recipient: str | None
-) -> Iterator[tuple[str, Check]]:
+def _checks(settings: Settings, database: Database) -> Iterator[tuple[str, Check]]:
     path = Path(make_url(settings.database_url.reveal()).database or "")
     hold, heartbeats = RelayHold(database, settings.hold_probe_s), Heartbeats(database)
     fallback = None if "TALKTOME_LOG" in settings.given else FALLBACK_LOG
@@ -72,11 +74,13 @@ def _checks(
     yield "sender", partial(check_sender, settings.mail_from)
     yield "clock", partial(check_clock, database)
     yield "strangers", partial(check_exposure, settings)
-    if url:
-        yield "tunnel", lambda: check_reach(url, instance_of(DatabaseSecret(database)))
-        yield "hops", partial(check_hops, url, settings.trusted_proxies)
-    if recipient:
-        yield "mail", partial(check_mail, Outbox(database), settings, recipient)
+
+
+def _way_in(settings: Settings, database: Database, url: str) -> Iterator[Finding]:
+    tunnel = find("tunnel", lambda: check_reach(url, instance_of(DatabaseSecret(database))))
+    yield tunnel
+    if tunnel.ok:
+        yield find("hops", partial(check_hops, url, settings.trusted_proxies))
 
 
 def _certificate_ends_at(relay: Relay) -> float | None:

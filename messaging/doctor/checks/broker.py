@@ -16,6 +16,9 @@ from messaging.doctor.finding import TroubleError
 #: A routing key that no queue has: what is published by it is confirmed, and dropped.
 _NOWHERE: Final = "messaging.doctor"
 
+#: How long an alarm may take to be told, in seconds.
+_LISTEN_S: Final = 0.2
+
 _ROOM: Final = {
     "memory": "Let it have more memory: rabbitmqctl set_vm_memory_high_watermark 0.4, or more of it in its machine",
     "disk": "Make room on its disk: more than disk_free_limit in rabbitmqctl status",
@@ -35,11 +38,23 @@ def check_broker(url: BrokerUrl) -> str:
         connection = pika.BlockingConnection(broker.parameters)
     except Exception as error:  # pika lets those of the resolver and the socket through as they are
         raise _unreachable(url, broker, error) from None
-    with contextlib.closing(connection), contextlib.suppress(pika.exceptions.ConnectionWrongStateError):
-        version = str(connection._impl.server_properties.get("version", "?"))  # type: ignore[attr-defined] # noqa: SLF001
-        messages = _declare(broker, connection)
-        _publish(connection)
-    return f"{url}, version {version}, {messages} ids in its queue, confirms what is published"
+    alarms: list[str] = []
+    connection.add_on_connection_blocked_callback(lambda _connection, notice: alarms.append(notice.method.reason))
+    try:
+        version = connection._impl.server_properties.get("version", "?")  # type: ignore[attr-defined] # noqa: SLF001
+        waiting = _declare(broker, connection)
+        channel = connection.channel()
+        channel.confirm_delivery()
+        # Only who publishes is told of an alarm; the first message may be taken all the same.
+        channel.basic_publish("", _NOWHERE, b"")
+        connection.process_data_events(_LISTEN_S)
+    finally:
+        with contextlib.suppress(pika.exceptions.AMQPError):  # it is of no more use in any case
+            connection.close()
+    if alarms:
+        advice = _ROOM["memory" if "memory" in alarms[0] else "disk"]
+        raise TroubleError(f"an alarm is on, it takes nothing: {alarms[0]}", advice)
+    return f"{url}, version {version}, {waiting} ids in its queue, confirms what is published"
 
 
 def _declare(broker: RabbitBroker, connection: pika.BlockingConnection) -> int:
@@ -51,19 +66,6 @@ def _declare(broker: RabbitBroker, connection: pika.BlockingConnection) -> int:
             words, f"Delete it, it is made anew: {_rabbitmqctl(broker, 'delete_queue', QUEUE)}"
         ) from None
     return int(answer.method.message_count)
-
-
-def _publish(connection: pika.BlockingConnection) -> None:
-    alarms: list[str] = []
-    connection.add_on_connection_blocked_callback(lambda _connection, notice: alarms.append(notice.method.reason))
-    channel = connection.channel()
-    channel.confirm_delivery()
-    try:
-        channel.basic_publish("", _NOWHERE, b"")
-    except pika.exceptions.ConnectionBlockedTimeout:
-        reason = ", ".join(alarms)
-        advice = _ROOM["memory" if "memory" in reason else "disk"]
-        raise TroubleError(f"an alarm is on, it takes nothing: {reason}", advice) from None
 
 
 def _unreachable(url: BrokerUrl, broker: RabbitBroker, error: Exception) -> TroubleError:
