@@ -1,5 +1,6 @@
 """The talktome log: that lines can be written."""
 
+import contextlib
 from pathlib import Path
 
 from messaging.doctor.finding import TroubleError
@@ -10,14 +11,15 @@ def check_talktome(log: TalktomeLog, fallback: Path | None) -> str:
     """Look at the log.
 
     Args:
-        log: where lines go.
+        log: where lines go; closed at the end.
         fallback: where they go if that cannot be written; none if the operator asked for that place.
 
     Raises:
         TroubleError: if they can go nowhere.
     """
     try:
-        log.check()
+        with contextlib.closing(log):
+            log.check()
     except OSError as error:
         if fallback:
             return f"{log.path} cannot be written ({error.strerror}), lines go to {fallback}"

@@ -156,7 +156,6 @@ def test_a_log_that_cannot_be_written_needs_its_folder(tmp_path: Path) -> None:
     command = trouble(lambda: check_talktome(log, None)).advice.partition("write it: ")[2].partition(";")[0]
     assert os.waitstatus_to_exitcode(os.system(command)) == 0
     assert check_talktome(log, None) == f"{log.path} takes lines"
-    log.close()
 
 
 def test_a_log_whose_usual_place_cannot_be_written_goes_elsewhere(tmp_path: Path) -> None:
