@@ -3,13 +3,10 @@
 import io
 import logging
 import os
-import subprocess
-import sys
+import select
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TextIO
 
 import pytest
@@ -141,27 +138,28 @@ def test_words_that_do_not_fit_are_shown_as_they_are(logger: MakeLogger) -> None
     assert second == "next"
 
 
-def test_processes_that_share_a_pipe_do_not_write_into_each_other_s_lines() -> None:
-    reading, writing = os.pipe()
-    program = [sys.executable, "-c", _TALKER]
-    talkers = [subprocess.Popen([*program, name * 40], cwd=_ROOT, stderr=writing) for name in "ab"]
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        lines = [line.rstrip() for line in pipe]
-    assert [talker.wait() for talker in talkers] == [0, 0]
-    assert Counter(lines) == {name * 40: 20_000 for name in "ab"}
+class Writes(io.StringIO):
+    """Remembers each write by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.all.append(text)
+        return super().write(text)
 
 
-_ROOT = Path(__file__).parents[2]
-
-_TALKER = """
-import sys
-from config import log_writer, logs
-log_writer.MOST_WAITING = 100_000
-logs.configure_logging("text", "info")
-import logging
-(handler,) = logging.getLogger().handlers
-handler.setFormatter(None)
-for _ in range(20_000):
-    logging.info(sys.argv[1])
-"""
+def test_each_write_is_of_whole_lines_and_one_that_a_pipe_takes_whole(logger: MakeLogger) -> None:
+    stream = Writes()
+    log, writer = logger(stream)
+    for number in range(2000):
+        log.info("%d é%s", number, "x" * (number % 97))
+    log.info("y" * 5000)  # one that is too long for that is at least alone
+    log.info("last")
+    writer.close()
+    sizes = [len(text.encode()) for text in stream.all]
+    assert all(text.endswith("\n") for text in stream.all)
+    assert [size for size in sizes if size > select.PIPE_BUF] == [5001]
+    assert len(sizes) < 200
+    assert stream.getvalue().splitlines()[-2:] == ["y" * 5000, "last"]
