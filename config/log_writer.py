@@ -2,10 +2,10 @@
 
 import logging
 import queue
+import select
 import threading
+from collections.abc import Iterator, Sequence
 from typing import Final, TextIO
-
-from config.masking import masked
 
 #: Lines that wait to be written; the others are counted and lost.
 MOST_WAITING: Final = 10_000
@@ -78,16 +78,40 @@ class LogWriter(logging.Handler):
             return self.format(record) + "\n"
         except Exception as error:
             # Words and arguments that do not fit each other: a bug, to be seen, and no reason to stop.
-            line = f"{record.levelname} {record.name}: {record.msg!r} % {record.args!r} cannot be formatted: {error}"
-            return f"{masked(line)}\n"
+            words = f"{record.msg!r} % {record.args!r} cannot be formatted: {error}"
+            return self._own_line(record.name, record.levelno, words)
+
+    def _own_line(self, name: str, level: int, words: str) -> str:
+        """A line of ours, in the form of all others."""
+        return self.format(logging.LogRecord(name, level, __file__, 0, words, None, None)) + "\n"
 
     def _write(self, lines: list[str]) -> None:
         lost, self._lost = self._lost, 0
         if lost:
-            lines.append(f"{lost} log lines are lost: nobody read them\n")
+            words = f"{lost} log lines are lost: nobody read them"
+            lines.append(self._own_line(__name__, logging.WARNING, words))
         try:
-            self._stream.write("".join(lines))
-            self._stream.flush()
+            for portion in _portions(lines):
+                self._stream.write(portion)
+                self._stream.flush()
         except (OSError, ValueError):
             # Nobody is there to be told.
             return
+
+
+def _portions(lines: Sequence[str]) -> Iterator[str]:
+    """Join lines to as few writes as a pipe takes whole (pipe(7): up to PIPE_BUF).
+
+    Processes share their standard error: of larger writes to a pipe, one may end up in the middle of another.
+    """
+    portion: list[str] = []
+    size = 0
+    for line in lines:
+        length = len(line.encode(errors="backslashreplace"))
+        if portion and size + length > select.PIPE_BUF:
+            yield "".join(portion)
+            portion, size = [], 0
+        portion.append(line)
+        size += length
+    if portion:
+        yield "".join(portion)

@@ -2,13 +2,12 @@
 
 import logging
 import sys
-import threading
 import time
-from types import TracebackType
 from typing import Any, Final, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
+from config.log_ids import ids_of
 from config.log_writer import LogWriter
 from config.masking import masked
 from config.values import as_one_line
@@ -40,7 +39,6 @@ def configure_logging(log_format: str, level: str, stream: TextIO | None = None)
     root.setLevel(level.upper())
     for name, least in _QUIET.items():
         logging.getLogger(name).setLevel(least)
-    _log_uncaught()
 
 
 def formatter_of(log_format: str) -> logging.Formatter:
@@ -63,7 +61,17 @@ class _TextFormatter(logging.Formatter):
         return text if "\n" not in text else "\n  ".join(map(as_one_line, text.split("\n")))
 
 
+def say(words: str, level: int = logging.INFO) -> None:
+    """Tell whoever started this process; where it logs for machines, as a line of that log."""
+    if any(isinstance(handler.formatter, _JsonFormatter) for handler in logging.getLogger().handlers):
+        _LOG.log(level, "%s", words)
+    else:
+        print(words, file=sys.stderr, flush=True)
+
+
 class _JsonFormatter(JsonFormatter):
+    """One object a line, with the ids of what it is about in fields of their own."""
+
     def __init__(self) -> None:
         super().__init__(
             "{levelname}{name}{process}{message}",
@@ -75,18 +83,6 @@ class _JsonFormatter(JsonFormatter):
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         return {name: masked(value) if isinstance(value, str) else value for name, value in log_data.items()}
 
-
-def _log_uncaught() -> None:
-    """Have what nobody caught logged: Python itself would print it as it is."""
-
-    def of_thread(uncaught: threading.ExceptHookArgs) -> None:
-        error = uncaught.exc_value
-        if error is not None and not isinstance(error, SystemExit):
-            _LOG.critical("a thread ended by an error that nobody caught", exc_info=error)
-
-    def of_process(_kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:
-        if not isinstance(error, KeyboardInterrupt):
-            _LOG.critical("the process ends by an error that nobody caught", exc_info=error)
-
-    threading.excepthook = of_thread
-    sys.excepthook = of_process
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        super().add_fields(log_data, record, message_dict)
+        log_data.update(ids_of(record))

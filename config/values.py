@@ -40,6 +40,11 @@ class Endpoint(NamedTuple):
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def reachable(self) -> "Endpoint":
+        """Where this machine reaches it, if it listens at any address."""
+        return Endpoint({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host), self.port)  # noqa: S104
+
 
 class Rate(NamedTuple):
     """At most so many in any `period_s` seconds."""

@@ -14,6 +14,9 @@ _LOG: Final = logging.getLogger(__name__)
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
+#: What a server calls for every request (PEP 3333).
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
 
 class Application:
     """What Waitress calls for every request (PEP 3333).

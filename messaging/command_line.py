@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from config import values
 from config.settings import Settings
-from config.start import USED_WRONGLY, exit_with, settings_or_exit
+from config.start import FAILED, USED_WRONGLY, exit_with, service_settings_or_exit, settings_or_exit
 from config.values import is_one_line
 from messaging.addresses import parse_recipient
+from messaging.doctor.examination import as_json, examine
 from messaging.draft import Draft, check_subject, check_text
 from messaging.errors import InvalidError
 from messaging.gate import is_among
@@ -39,6 +41,7 @@ examples:
                                         one that sends 100 mails an hour, and to that domain only
   python -m messaging key add ci --test one whose mails go through everything but the relay
   python -m messaging key revoke backup
+  python -m messaging doctor            look at every part, and say what is wrong and what to do
   python -m messaging link me@example.com --expires 7d --at https://NAME.ngrok-free.app
                                         a URL that sends one mail, the greeting, without a key
 """
@@ -80,6 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     _add(key_commands, "list", _list_keys, "what is known of all keys")
     command = _add(key_commands, "revoke", _revoke_key, "make a key worthless")
     command.add_argument("name", metavar="NAME", help="as it was added")
+    command = _add(commands, "doctor", _doctor, "look at every part, and say what is wrong and what to do")
+    command.add_argument("--send", metavar="ADDRESS", help="also send a mail, the greeting, and wait for it")
+    command.add_argument(
+        "--url", metavar="URL", type=_argument(_url), help="also see that this leads here, past which proxies"
+    )
     command = _add(commands, "link", _link, "make a URL that sends one mail without a key")
     command.add_argument("address", metavar="ADDRESS", help="whom the mail is for")
     command.add_argument(
@@ -129,7 +137,7 @@ def _recipients(text: str) -> tuple[str, ...]:
 
 
 def _serve(_options: argparse.Namespace) -> None:
-    serve(settings_or_exit())
+    serve(service_settings_or_exit())
 
 
 def _add_key(options: argparse.Namespace) -> None:
@@ -162,9 +170,35 @@ def _link(options: argparse.Namespace) -> None:
     _print(url, {"url": url, "to": draft.recipient}, options)
 
 
+def _doctor(options: argparse.Namespace) -> None:
+    findings = []
+    for finding in examine(options.url, options.send and _recipient(options.send)):
+        findings.append(finding)
+        if not options.json:
+            print(finding, flush=True)
+    if options.json:
+        print(as_json(findings))
+    if not all(finding.ok for finding in findings):
+        raise SystemExit(FAILED)
+
+
+def _recipient(text: str) -> str:
+    try:
+        return parse_recipient(text, "ADDRESS")
+    except InvalidError as error:
+        exit_with(error, USED_WRONGLY)
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("http://… or https://…")
+    return text
+
+
 def _draft(options: argparse.Namespace, settings: Settings) -> Draft:
     try:
-        recipient = parse_recipient(options.address, "ADDRESS")
+        recipient = _recipient(options.address)
         subject = check_subject(settings.greeting_subject if options.subject is None else options.subject)
         text = check_text(settings.greeting_text if options.text is None else options.text)
     except InvalidError as error:

@@ -104,6 +104,9 @@ class BrokerPublisher:
     def _take_confirmed(self) -> list[str]:
         refused, self._refused = self._refused, None
         confirmed = [self._confirmed.popleft() for _ in range(len(self._confirmed))]
+        if _LOG.isEnabledFor(logging.DEBUG):
+            for mail_id in confirmed:
+                _LOG.debug("mail %s is in the broker's queue", mail_id)
         if refused and not self._down:
             _LOG.warning("cannot publish (%s); mails are accepted and stay due in the outbox", refused)
             self._down = True

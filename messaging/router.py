@@ -23,6 +23,11 @@ class Router:
         self._exact = {path: _completed(methods) for path, methods in exact.items()}
         self._prefixes = {path: _completed(methods) for path, methods in (prefixes or {}).items()}
 
+    @property
+    def paths(self) -> list[str]:
+        """All there are; below one that ends in a slash there may be others."""
+        return [*self._exact, *self._prefixes]
+
     def find(self, method: str, path: str) -> tuple[Endpoint, str]:
         """Find the endpoint and its argument.
 

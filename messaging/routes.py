@@ -9,12 +9,19 @@ from messaging.endpoints.notify import Notify
 from messaging.gate import Gate
 from messaging.outbox.outbox import Outbox
 from messaging.outlook import Outlook
-from messaging.router import Router
+from messaging.router import Endpoint, Router
 from messaging.sending import Sending
 from messaging.talktome import TalktomeLog
 
 
-def public_router(gate: Gate, sending: Sending, outbox: Outbox, outlook: Outlook, talktome: TalktomeLog) -> Router:
+def public_router(
+    gate: Gate,
+    sending: Sending,
+    outbox: Outbox,
+    outlook: Outlook,
+    talktome: TalktomeLog,
+    health: Endpoint = healthz,
+) -> Router:
     """The side that clients see."""
     action = Action(gate, sending, outlook, talktome)
     emails = Emails(gate, sending, outbox, outlook)
@@ -26,7 +33,7 @@ def public_router(gate: Gate, sending: Sending, outbox: Outbox, outlook: Outlook
             "/action": actions,
             "/v1/emails": {"POST": emails.post},
             "/notify/": {"POST": notify.post},
-            "/healthz": {"GET": healthz},
+            "/healthz": {"GET": health},
         },
         {"/v1/emails/": {"GET": emails.get}, "/task_status/": {"GET": notify.status}},
     )

@@ -2,30 +2,38 @@
 
 import logging
 import signal
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import CollectorRegistry, ProcessCollector
+
 from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
-from config.logs import configure_logging
+from config.logs import configure_logging, say
 from config.masking import mask
 from config.message import QUEUE
 from config.processor import keep_to_one_processor
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
+from config.uncaught import log_uncaught
 from messaging.application import Application
 from messaging.clients import Clients
 from messaging.conditions import Conditions
 from messaging.digests import Digests
-from messaging.endpoints.health import Check, check_hold, check_seen
+from messaging.endpoints.health import Check, Healthz, check_hold, check_seen
 from messaging.exposure import warning
 from messaging.gate import Gate
+from messaging.instance import instance_of
 from messaging.intake import Intake
 from messaging.keys import Keys
 from messaging.limits import Limits
 from messaging.links import Links
+from messaging.metrics.attempts import Attempts
+from messaging.metrics.outbox import OutboxMetrics
+from messaging.metrics.page import WithMetrics
+from messaging.metrics.publishing import MeasuredPublisher, MeasuredQueue
+from messaging.metrics.requests import MeasuredApplication
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxError
@@ -63,6 +71,7 @@ def serve(settings: Settings) -> None:
     """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT."""
     keep_to_one_processor()
     configure_logging(settings.log_format, settings.log_level)
+    log_uncaught()
     database = Database(settings.database_url)
     try:
         database.upgrade()
@@ -80,9 +89,12 @@ def serve(settings: Settings) -> None:
     else:
         broker = make_broker(settings.broker_url, [])
     hold = RelayHold(database, settings.hold_probe_s)
-    publisher = BrokerPublisher(make_queue(broker), DueMails(database, settings.poison_limit), hold)
+    registry = CollectorRegistry()
+    queue = MeasuredQueue(make_queue(broker), registry)
+    publisher = BrokerPublisher(queue, DueMails(database, settings.poison_limit), hold)
     try:
-        public, internal = _make_servers(settings, database, broker, publisher, hold, talktome)
+        measured = MeasuredPublisher(publisher, registry)
+        public, internal = _make_servers(settings, database, broker, measured, hold, talktome, registry)
     except ListenError as error:
         exit_with(error)
 
@@ -120,6 +132,7 @@ def _make_servers(
     publisher: Publisher,
     hold: RelayHold,
     talktome: TalktomeLog,
+    registry: CollectorRegistry,
 ) -> tuple[Server, Server]:
     """The public and the internal side.
 
@@ -129,7 +142,9 @@ def _make_servers(
     most_accepts = max(1, settings.web_threads - _THREADS_FOR_OTHERS)
     outbox, heartbeats = Outbox(database, most_accepts=most_accepts), Heartbeats(database)
     gate = Gate(Keys(database), open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
-    sending = _make_sending(settings, gate, DatabaseSecret(database), Intake(outbox, publisher, settings.mail_from))
+    clients = Clients(settings.trusted_proxies, settings.proxy_addresses)
+    intake = Intake(outbox, publisher, settings.mail_from)
+    sending = _make_sending(settings, gate, DatabaseSecret(database), clients, intake)
     checks: dict[str, Check] = {
         "database": outbox.check,
         "broker": partial(broker.check, QUEUE),
@@ -138,19 +153,22 @@ def _make_servers(
         "dispatcher": partial(check_seen, heartbeats, Role.DISPATCHER),
         "relay": partial(check_hold, hold),
     }
+    registry.register(OutboxMetrics(database, hold, heartbeats, Attempts(database)))
+    ProcessCollector(registry=registry)
     limit = settings.max_body_bytes
-    public = Application(public_router(gate, sending, outbox, Outlook(hold, heartbeats), talktome), limit)
-    internal = Application(internal_router(checks), limit)
+    healthz = Healthz(instance_of(DatabaseSecret(database)), clients)
+    router = public_router(gate, sending, outbox, Outlook(hold, heartbeats), talktome, healthz.get)
+    public = MeasuredApplication(Application(router, limit), router.paths, registry)
+    internal = WithMetrics(Application(internal_router(checks), limit), registry)
     return (
         Server(public, settings.listen, settings.web_threads, limit),
         Server(internal, settings.internal_listen, _INTERNAL_THREADS, limit),
     )
 
 
-def _make_sending(settings: Settings, gate: Gate, secret: DatabaseSecret, intake: Intake) -> Sending:
+def _make_sending(settings: Settings, gate: Gate, secret: DatabaseSecret, clients: Clients, intake: Intake) -> Sending:
     digests = Digests(secret)
     repeats = Repeats(digests, settings.repeat_window_s)
-    clients = Clients(settings.trusted_proxies, settings.proxy_addresses)
     conditions = Conditions(Limits(digests, settings), repeats, clients)
     greeting = Greeting(settings.greeting_subject, settings.greeting_text)
     return Sending(gate, Links(secret), conditions, intake, greeting)
@@ -162,14 +180,14 @@ def _open_talktome(settings: Settings) -> TalktomeLog:
     Raises:
         SettingError: if the operator asked for a place that cannot be written, or there is none that can.
     """
-    log = _talktome_at(settings.talktome_log, settings)
+    log = talktome_at(settings.talktome_log, settings)
     try:
         log.check()
     except OSError as error:
         if "TALKTOME_LOG" in settings.given:
             problem = f"{log.path} cannot be written ({error.strerror})"
             raise SettingError("TALKTOME_LOG", problem, "a file that can be") from None
-        log = _talktome_at(FALLBACK_LOG, settings)
+        log = talktome_at(FALLBACK_LOG, settings)
         try:
             FALLBACK_LOG.parent.mkdir(parents=True, exist_ok=True)
             log.check()
@@ -179,7 +197,8 @@ def _open_talktome(settings: Settings) -> TalktomeLog:
     return log
 
 
-def _talktome_at(path: Path, settings: Settings) -> TalktomeLog:
+def talktome_at(path: Path, settings: Settings) -> TalktomeLog:
+    """The talktome log as the settings have it, at some place."""
     return TalktomeLog(path, settings.talktome_log_max_bytes, settings.talktome_log_backups)
 
 
@@ -214,4 +233,4 @@ def _say_where(settings: Settings, public: Server, internal: Server, talktome: T
     ]
     if open_to_all := warning(settings):
         lines.append(open_to_all)
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    say("\n".join(lines))

@@ -15,7 +15,7 @@ from waitress.task import ErrorTask, WSGITask
 
 from config.errors import MessagingError
 from config.values import Endpoint
-from messaging.application import Application
+from messaging.application import Wsgi
 from messaging.errors import RequestError, ServerRefusalError, TooLargeError
 from messaging.replies import render_error
 from messaging.request import request_id, wants_json
@@ -55,7 +55,7 @@ class Server:
         ListenError: if the endpoint cannot be listened on.
     """
 
-    def __init__(self, application: Application, endpoint: Endpoint, threads: int, max_body_bytes: int) -> None:
+    def __init__(self, application: Wsgi, endpoint: Endpoint, threads: int, max_body_bytes: int) -> None:
         family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
         try:
             listener = socket.create_server(endpoint, family=family, backlog=_BACKLOG)
@@ -121,7 +121,7 @@ class Server:
 
 
 def _make(
-    application: Application, listener: socket.socket, threads: int, max_body_bytes: int, watched: dict[int, Any]
+    application: Wsgi, listener: socket.socket, threads: int, max_body_bytes: int, watched: dict[int, Any]
 ) -> Any:
     server: Any = create_server(
         application,

@@ -42,6 +42,11 @@ REQUIREMENTS: Final = {
         answers=("postfix postfix/main_mailer_type select No configuration",),
     ),
     "wrk": Requirement(programs=("wrk",), packages=("wrk",)),
+    "promtool": Requirement(
+        programs=("promtool",),
+        packages=("prometheus",),
+        units=("prometheus.service", "prometheus-node-exporter.service"),
+    ),
     "image": Requirement(
         programs=("buildah", "debootstrap"),
         packages=("buildah", "debootstrap"),

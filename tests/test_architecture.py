@@ -22,13 +22,15 @@ _MAY_IMPORT = {
     "stack": {"config", "stack"},
 }
 
-#: The composition root of the web process sees all; of the workers' process, nobody else may import it.
+#: The composition roots of the web process and the doctor see all; that of the workers' process nobody else may import.
 _WEB_ROOT = "messaging.serve"
+_DOCTOR_ROOT = "messaging.doctor.examination"
 _WORKER_ROOT = "workers.main"
 
 #: Who may import a root, and only they.
 _CALLERS = {
-    _WEB_ROOT: {"messaging.command_line"},
+    _WEB_ROOT: {"messaging.command_line", _DOCTOR_ROOT},
+    _DOCTOR_ROOT: {"messaging.command_line"},
     "messaging.command_line": {"messaging.__main__"},
     "messaging.__main__": set(),
     _WORKER_ROOT: set(),
@@ -86,7 +88,7 @@ def _normal(name: str) -> str:
 
 @every_module
 def test_imports_run_one_way(module: str) -> None:
-    allowed = _MAY_IMPORT[_package(module)] | ({"workers"} if module == _WEB_ROOT else set())
+    allowed = _MAY_IMPORT[_package(module)] | ({"workers"} if module in (_WEB_ROOT, _DOCTOR_ROOT) else set())
     ours = {imported for imported in _imported(_TREES[module]) if _package(imported) in {*_MAY_IMPORT, *_OUTSIDE}}
     assert {_package(imported) for imported in ours} <= allowed
 

@@ -72,6 +72,7 @@ class Delivery:
         if claim is None:
             _LOG.debug("mail %s: nothing to claim", mail_id)
             return
+        _LOG.debug("mail %s is claimed", mail_id)
         with self._leases.hold(claim):
             finish = self._try(claim)
             self._insist(lambda: self._write_down(finish), mail_id)

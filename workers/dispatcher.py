@@ -134,6 +134,7 @@ class Dispatcher:
 
     def _publish(self, ids: Sequence[str]) -> None:
         for mail_id in ids:
+            _LOG.debug("mail %s is due, and published", mail_id)
             self._queue.put(mail_id)
         confirmed: list[str] = []
         reason = None

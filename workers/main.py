@@ -1,21 +1,29 @@
 """Root of the worker processes: `dramatiq workers.main` imports it in each of them, after it forked."""
 
+import logging
 import sys
 import threading
+from multiprocessing.util import Finalize
 
 import dramatiq
 
 from config.errors import SettingError
 from config.logs import configure_logging
 from config.processor import keep_to_one_processor
-from config.start import USED_WRONGLY, exit_with, settings_or_exit
+from config.start import USED_WRONGLY, exit_with, service_settings_or_exit
+from config.uncaught import log_uncaught
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxError
 from workers.assembly import assemble_worker
 from workers.parent import die_with_parent
 
 die_with_parent()
-settings = settings_or_exit()
+settings = service_settings_or_exit()
+# Dramatiq has replaced `sys.stderr` by a pipe to its master, and copying a line there costs more than all else of it.
+configure_logging(settings.log_format, settings.log_level, sys.__stderr__)
+# A process of `multiprocessing` ends without what others do at their end.
+Finalize(None, logging.shutdown, exitpriority=0)
+log_uncaught()
 if settings.broker_url.embedded:
     exit_with(
         SettingError(
@@ -26,8 +34,6 @@ if settings.broker_url.embedded:
         USED_WRONGLY,
     )
 keep_to_one_processor()
-# Dramatiq has replaced `sys.stderr` by a pipe to its master, and copying a line there costs more than all else of it.
-configure_logging(settings.log_format, settings.log_level, sys.__stderr__)
 database = Database(settings.database_url)
 
 

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from config.errors import MessagingError
+from messaging.clients import Clients
 from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats, Role
 from messaging.outbox.relay_hold import RelayHold
 from messaging.replies import Answer
@@ -35,6 +36,25 @@ _ALIVE: Final = Answer(HTTPStatus.OK, "ok", {"status": "ok"})
 def healthz(_request: Request) -> Answer:
     """Say that the process answers; touches nothing."""
     return _ALIVE
+
+
+class Healthz:
+    """Says that the process answers; in JSON also which service it is, and whom it takes the caller for.
+
+    Args:
+        instance: names the service.
+        clients: knows where a request comes from.
+    """
+
+    def __init__(self, instance: str, clients: Clients) -> None:
+        self._instance = instance
+        self._clients = clients
+
+    def get(self, request: Request) -> Answer:
+        if not request.wants_json:
+            return _ALIVE
+        client = self._clients.name(request.environ.get("REMOTE_ADDR", ""), request.header("X-Forwarded-For"))
+        return Answer(HTTPStatus.OK, "ok", {"status": "ok", "instance": self._instance, "client": client})
 
 
 class Readiness:

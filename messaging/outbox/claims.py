@@ -1,6 +1,7 @@
 """Claims: a worker's right to act on a mail, and what it writes down when it lets go."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -13,6 +14,7 @@ from messaging.outbox.group_commit import GroupCommit
 from messaging.outbox.records import Claim, Finish, Mail
 from messaging.outbox.schema import IS_AMONG, attempts, hold, mails
 from messaging.outbox.states import State
+from messaging.outbox.totals import CLAIMS_REFUSED, RETRIED, add, failed_by
 
 _HELD = exists().where(or_(hold.c.probe_id.is_(None), hold.c.probe_id != mails.c.id))
 
@@ -123,6 +125,7 @@ def _claim(connection: Connection, mail_ids: Sequence[str], ends_at: int) -> Seq
     claims: dict[str, Claim] = {}
     for number, probe_id, mail_id, *fields in connection.execute(_CLAIM, {"ids": ids, "lease_ends_at": ends_at}):
         claims[mail_id] = Claim(Mail(mail_id, State.SENDING, ends_at, *fields), number, probe_id == mail_id)
+    add(connection, {CLAIMS_REFUSED: len(mail_ids) - len(claims)})
     # The same id twice in a batch is one claim, for the first who asked.
     return [claims.pop(mail_id, None) for mail_id in mail_ids]
 
@@ -139,6 +142,7 @@ def _finish(connection: Connection, results: Sequence[_Result]) -> Sequence[bool
             sent.discard(mail_id)
         else:
             written.append(_let_go(connection, result))
+    add(connection, Counter(_event(result.finish) for result, done in zip(results, written, strict=True) if done))
     tried = [
         {
             "mail_id": result.finish.claim.mail.id,
@@ -156,6 +160,13 @@ def _finish(connection: Connection, results: Sequence[_Result]) -> Sequence[bool
     if tried:
         connection.execute(_ATTEMPT, tried)
     return written
+
+
+def _event(finish: Finish) -> str:
+    """What has to be counted, since the state alone does not tell; empty if nothing has."""
+    if finish.state is State.FAILED and finish.outcome:
+        return failed_by(finish.outcome)
+    return RETRIED if finish.state is State.RETRYING else ""
 
 
 def _mark_sent(connection: Connection, results: Sequence[_Result]) -> set[str]:

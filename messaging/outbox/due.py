@@ -16,6 +16,7 @@ from messaging.outbox.outbox import PUBLISH_WITHIN_MS
 from messaging.outbox.records import Outcome
 from messaging.outbox.schema import IS_AMONG, attempts, mails
 from messaging.outbox.states import State
+from messaging.outbox.totals import add, failed_by
 
 #: How long a mail may lie in the broker's queue before it is asked whether it still is there, in milliseconds.
 PUBLISHED_FOR_MS: Final = 15_000
@@ -236,6 +237,7 @@ class DueMails:
         ]
         if tried:
             connection.execute(insert(attempts), tried)
+        add(connection, {failed_by(Outcome.OURS): len(ids)})
         return ids
 
 

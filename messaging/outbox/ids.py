@@ -20,6 +20,11 @@ def new_id(now_ms: int) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+def time_of(mail_id: str) -> int:
+    """When an id was made, in milliseconds since 1970, UTC."""
+    return int(mail_id[:8] + mail_id[9:13], 16)
+
+
 def is_id(text: str) -> bool:
     """Whether `text` is an id in the one spelling that `new_id` uses."""
     try:

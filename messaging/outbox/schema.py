@@ -132,6 +132,16 @@ repeats = Table(
     Index("repeats_end", "ends_at"),
 )
 
+#: How many mails are in each final state now, and ever came into it: triggers see to that, whoever changes a mail. And
+#: how often happened what no state tells.
+totals = Table(
+    "totals",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("now", Integer, nullable=False, server_default=text("0")),
+    Column("ever", Integer, nullable=False, server_default=text("0")),
+)
+
 #: The one row with what only this database's programs know.
 secret = Table(
     "secret",

@@ -84,6 +84,29 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             PRIMARY KEY (name, role)
         )""",
     ),
+    (
+        """CREATE TABLE totals (
+            name TEXT NOT NULL PRIMARY KEY,
+            now INTEGER NOT NULL DEFAULT 0,
+            ever INTEGER NOT NULL DEFAULT 0
+        )""",
+        """INSERT INTO totals (name) VALUES ('sent'), ('tested'), ('failed'), ('canceled'), ('removed'), ('retried'),
+            ('claims refused'), ('failed: refused'), ('failed: busy'), ('failed: ours')""",
+        """UPDATE totals SET now = found.mails, ever = found.mails
+            FROM (SELECT state, count(*) AS mails FROM mails GROUP BY state) AS found WHERE name = found.state""",
+        """CREATE TRIGGER mails_finished AFTER UPDATE OF state ON mails
+            WHEN NEW.due_at IS NULL AND NEW.state <> OLD.state BEGIN
+            UPDATE totals SET now = now + 1, ever = ever + 1 WHERE name = NEW.state;
+        END""",
+        """CREATE TRIGGER mails_unfinished AFTER UPDATE OF state ON mails
+            WHEN OLD.due_at IS NULL AND NEW.state <> OLD.state BEGIN
+            UPDATE totals SET now = now - 1 WHERE name = OLD.state;
+        END""",
+        """CREATE TRIGGER mails_removed AFTER DELETE ON mails BEGIN
+            UPDATE totals SET now = now - 1 WHERE name = OLD.state;
+            UPDATE totals SET ever = ever + 1 WHERE name = 'removed';
+        END""",
+    ),
 )
 
 

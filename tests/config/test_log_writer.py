@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -133,5 +134,32 @@ def test_words_that_do_not_fit_are_shown_as_they_are(logger: MakeLogger) -> None
     log.info("next")
     writer.close()
     first, second = stream.getvalue().splitlines()
-    assert first.startswith("INFO test: '%d mails' % ('many',) cannot be formatted: ")
+    assert first.startswith("'%d mails' % ('many',) cannot be formatted: ")
     assert second == "next"
+
+
+class Writes(io.StringIO):
+    """Remembers each write by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.all.append(text)
+        return super().write(text)
+
+
+def test_each_write_is_of_whole_lines_and_one_that_a_pipe_takes_whole(logger: MakeLogger) -> None:
+    stream = Writes()
+    log, writer = logger(stream)
+    for number in range(2000):
+        log.info("%d é%s", number, "x" * (number % 97))
+    log.info("y" * 5000)  # one that is too long for that is at least alone
+    log.info("last")
+    writer.close()
+    sizes = [len(text.encode()) for text in stream.all]
+    assert all(text.endswith("\n") for text in stream.all)
+    assert [size for size in sizes if size > select.PIPE_BUF] == [5001]
+    assert len(sizes) < 200
+    assert stream.getvalue().splitlines()[-2:] == ["y" * 5000, "last"]

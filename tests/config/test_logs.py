@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from config.logs import configure_logging
+from config.logs import configure_logging, say
 from tests.fixtures.waiting import until
 
 KEY = "msg_ZmFrZS1mYWtlLWZha2UtZmFrZS1mYWtlLWZha2UtZmE"
@@ -77,6 +77,33 @@ def test_json_is_one_object_a_line(stream: io.StringIO) -> None:
     assert first["process"] > 0
     assert first["timestamp"]
     assert (second["level"], second["message"]) == ("ERROR", "another")
+
+
+def test_json_has_the_ids_in_fields_of_their_own(stream: io.StringIO) -> None:
+    configure_logging("json", "info", stream)
+    logging.getLogger("messaging").info("mail %s accepted (request %s)", "m1", "r1")
+    document = json.loads(written(stream))
+    assert (document["mail_id"], document["request_id"]) == ("m1", "r1")
+    assert document["message"] == "mail m1 accepted (request r1)"
+
+
+def test_json_stays_json_where_a_message_and_its_arguments_do_not_fit(stream: io.StringIO) -> None:
+    configure_logging("json", "info", stream)
+    logging.getLogger().handlers[0].handle(logging.makeLogRecord({"name": "a", "msg": "%d mails", "args": ("many",)}))
+    assert "cannot be formatted" in json.loads(written(stream))["message"]
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_what_is_said_to_people_is_a_line_of_the_log_for_machines(
+    log_format: str, stream: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(log_format, "info", stream)
+    say("two\nlines")
+    said = capsys.readouterr().err
+    if log_format == "text":
+        assert (said, written(stream)) == ("two\nlines\n", "")
+    else:
+        assert (said, json.loads(written(stream))["message"]) == ("", "two\nlines")
 
 
 def test_json_keeps_an_exception_within_its_line(stream: io.StringIO) -> None:

@@ -1,9 +1,11 @@
 """Puts mails down in a Maildir: the default, which needs no relay."""
 
 import mailbox
+import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import IO
 
 from workers.composing import Composed
 from workers.errors import RelayError
@@ -32,6 +34,18 @@ class MaildirTransport:
             raise RelayError(f"the Maildir {self._path} cannot be written: {error}") from error
         return Receipt(0, int((time.monotonic() - began) * 1000), None, f"written to {self._path}/new/{name}")
 
+    def check(self) -> None:
+        """Find out whether mails can be put down.
+
+        Raises:
+            RelayError: if they cannot.
+        """
+        try:
+            with self._lock, self._temporary():
+                pass
+        except OSError as error:
+            raise RelayError(f"the Maildir {self._path} cannot be written: {error}") from error
+
     def tidy(self) -> None:
         """Do nothing: nothing is kept."""
 
@@ -51,6 +65,10 @@ class MaildirTransport:
         name = maildir.add(content)
         self._maildir = maildir
         return name
+
+    def _temporary(self) -> IO[bytes]:
+        self._make()
+        return tempfile.TemporaryFile(dir=self._path / "tmp")
 
     def _make(self) -> mailbox.Maildir:
         self._path.mkdir(0o700, parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import smtplib
+import ssl
 import time
 from contextlib import AbstractContextManager
 from typing import Final
@@ -58,6 +59,12 @@ class SmtpConnection:
         self.opened_at = self.used_at = time.monotonic()
         #: Mails handed over, taken or not.
         self.mails = 0
+
+    @property
+    def certificate_ends_at(self) -> float | None:
+        """When the relay's certificate ends, in seconds since 1970, UTC; none without TLS."""
+        certificate = self._smtp.sock.getpeercert() if isinstance(self._smtp.sock, ssl.SSLSocket) else None
+        return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
 
     def limit(self, seconds: float) -> AbstractContextManager[None]:
         """Cut the connection if the block takes longer than `seconds`."""

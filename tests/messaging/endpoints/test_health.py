@@ -4,19 +4,26 @@ import json
 import threading
 import time
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from config.errors import MessagingError
 from messaging.application import Application
+from messaging.clients import Clients
 from messaging.endpoints import health
-from messaging.endpoints.health import NotReadyError, check_hold, check_seen
+from messaging.endpoints.health import Healthz, NotReadyError, check_hold, check_seen
+from messaging.instance import instance_of
+from messaging.outbox.database import Database
 from messaging.outbox.heartbeats import Role
+from messaging.outbox.secret import DatabaseSecret
+from messaging.router import Router
 from messaging.routes import internal_router
 from tests.fixtures.client import JSON, Client
 from tests.fixtures.refusals import refusal
 from tests.fixtures.service import Service
+from tests.fixtures.storage import url_of
 from tests.fixtures.waiting import until
 
 
@@ -49,6 +56,23 @@ def test_healthz_is_ok_and_touches_nothing(service: Service) -> None:
         assert service.public.get("/healthz").text == "ok"
         assert service.public.get("/healthz", JSON).json == {"status": "ok"}
         assert service.public.request("HEAD", "/healthz").status == 200
+
+
+def test_in_json_it_says_which_service_it_is_and_whom_it_takes_the_caller_for(service: Service, tmp_path: Path) -> None:
+    instance = instance_of(DatabaseSecret(service.database))
+    clients = Clients(1, [ip_network("127.0.0.0/8")])
+    public = Client(Application(Router({"/healthz": {"GET": Healthz(instance, clients).get}}), 1024))
+    told = public.get("/healthz", {**JSON, "X-Forwarded-For": "192.0.2.1"}).json
+    assert told == {"status": "ok", "instance": instance, "client": "192.0.2.1"}
+    assert public.get("/healthz").text == "ok"
+
+
+def test_a_service_with_another_database_has_another_name(service: Service, tmp_path: Path) -> None:
+    other = Database(url_of(tmp_path / "other.db"))
+    other.upgrade()
+    names = {instance_of(DatabaseSecret(database)) for database in (service.database, service.database, other)}
+    other.close()
+    assert len(names) == 2
 
 
 def test_the_process_lives_whatever_is_down(internal: Client, parts: dict[str, Part]) -> None:

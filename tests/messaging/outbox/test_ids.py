@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from messaging.outbox.ids import is_id, new_id
+from messaging.outbox.ids import is_id, new_id, time_of
 from tests.fixtures.clock import NOON_MS
 
 
@@ -18,6 +18,10 @@ def test_an_id_has_the_layout_of_version_7() -> None:
         parsed = uuid.UUID(new_id(NOON_MS))
         assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
         assert parsed.int >> 80 == NOON_MS
+
+
+def test_an_id_tells_when_it_was_made() -> None:
+    assert time_of(new_id(NOON_MS)) == NOON_MS
 
 
 def test_ids_of_the_same_moment_differ() -> None:

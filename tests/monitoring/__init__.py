@@ -1,0 +1,1 @@
+"""Alert rules and dashboard, against the metrics that there are."""
