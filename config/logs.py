@@ -8,10 +8,12 @@ from typing import TextIO
 from pythonjsonlogger.json import JsonFormatter
 
 from config.log_writer import LogWriter
+from config.values import is_one_line
 
 #: Libraries that tell every step of their own at `info` or warn of what we handle ourselves.
 _QUIET = {
     "pika": logging.CRITICAL,
+    "waitress": logging.WARNING,
     "waitress.queue": logging.ERROR,
 }
 
@@ -36,8 +38,16 @@ def configure_logging(log_format: str, level: str, stream: TextIO | None = None)
         logging.getLogger(name).setLevel(least)
 
 
+class _OneLineFormatter(logging.Formatter):
+    """Keeps what a library quotes from a client from beginning a line of its own; tracebacks have theirs, below it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        line = super().formatMessage(record)
+        return line if is_one_line(line) else line.encode("unicode_escape").decode("ascii")
+
+
 def _text_formatter() -> logging.Formatter:
-    formatter = logging.Formatter("{asctime} {levelname:<7} {name}: {message}", "%Y-%m-%dT%H:%M:%SZ", style="{")
+    formatter = _OneLineFormatter("{asctime} {levelname:<7} {name}: {message}", "%Y-%m-%dT%H:%M:%SZ", style="{")
     formatter.converter = time.gmtime
     return formatter
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from config import open_files
 from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
 from config.logs import configure_logging
@@ -57,6 +58,7 @@ _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 def serve(settings: Settings) -> None:
     """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT."""
     keep_to_one_processor()
+    open_files.allow_many()
     configure_logging(settings.log_format, settings.log_level)
     database = Database(settings.database_url)
     try:

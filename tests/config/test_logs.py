@@ -16,7 +16,7 @@ from config.logs import configure_logging
 def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    others = {name: logging.getLogger(name).level for name in ("pika", "waitress.queue")}
+    others = {name: logging.getLogger(name).level for name in ("pika", "waitress", "waitress.queue")}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -60,6 +60,24 @@ def test_text_is_one_line_with_the_time_in_utc(stream: io.StringIO) -> None:
     )
     logging.getLogger().handle(record)
     assert written(stream) == "1970-01-01T00:00:00Z INFO    messaging.intake: mail 42\n"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\x85", "\u2028", "\x1b[2K"])
+def test_what_is_quoted_in_text_begins_no_line_of_its_own(stream: io.StringIO, end: str) -> None:
+    configure_logging("text", "info", stream)
+    logging.getLogger("waitress").warning("Exception while serving %s", f"/é{end}1970-01-01T00:00:00Z INFO    forged")
+    text = written(stream)
+    assert len(text.splitlines()) == 1
+    assert text.removesuffix("\n").isprintable()
+
+
+def test_a_traceback_has_its_lines(stream: io.StringIO) -> None:
+    configure_logging("text", "info", stream)
+    try:
+        int("a bug")
+    except ValueError:
+        logging.getLogger().exception("request %s: a bug", "42")
+    assert written(stream).count("\n") > 2
 
 
 def test_json_is_one_object_a_line(stream: io.StringIO) -> None:
