@@ -90,7 +90,7 @@ class Parser(HTTPRequestParser):
         except ValueError as error:  # of ours; or a length of thousands of digits, a host with half a bracket
             words = str(error) if isinstance(error, HeadError) else "Bad URI or Content-Length"
             raise ParsingError(words) from error
-        if self.chunked and self.body_rcv:
+        if self.chunked and self.body_rcv is not None:
             self.body_rcv = _Chunks(self.body_rcv.getbuf())
 
 

@@ -2,6 +2,7 @@
 
 import select
 import socket
+import sys
 import threading
 import time
 from operator import attrgetter
@@ -23,6 +24,9 @@ MAX_HEADER_BYTES: Final = 32 * 1024
 
 #: Open connections, idle ones included.
 MOST_CONNECTIONS: Final = 1000
+
+#: A connection is not closed to make room for another before it has waited this long for its request, in seconds.
+SPARED_S: Final = 1.0
 
 #: Connections that the kernel takes in before we do.
 _BACKLOG: Final = 1024
@@ -135,7 +139,7 @@ class _Listener(TcpWSGIServer):
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(adj.threads)
         self.draining = False
-        # Of a server's limit on open files, something is left for the other server, the database and the logs.
+        # A third of the files that we may open: there is another server beside this one, and the database, and the logs.
         self._most = min(MOST_CONNECTIONS, open_files.most() // 3)
         where = (listener.family, listener.type, listener.proto, listener.getsockname())
         super().__init__(
@@ -150,16 +154,23 @@ class _Listener(TcpWSGIServer):
             if not channel.requests and channel.waits_since < began_by:
                 channel.will_close = True
 
-    def handle_accept(self) -> None:
-        if len(self.active_channels) >= self._most:
-            self._make_room()
-        super().handle_accept()
+    def readable(self) -> bool:
+        """Whether another connection may come in; who comes while none may waits in the kernel."""
+        accepts: bool = super().readable()
+        return accepts and (len(self.active_channels) < self._most or self._make_room())
 
-    def _make_room(self) -> None:
+    def _make_room(self) -> bool:
         """Close the connection that has been waiting longest: who opens many and says nothing shuts nobody out."""
-        waiting = [channel for channel in self.active_channels.values() if not channel.requests]
-        if waiting:
-            min(waiting, key=attrgetter("waits_since")).handle_close()
+        spared = time.monotonic() - SPARED_S
+        waiting = (
+            channel
+            for channel in self.active_channels.values()
+            if not channel.requests and channel.waits_since < spared
+        )
+        longest = min(waiting, key=attrgetter("waits_since"), default=None)
+        if longest:
+            longest.handle_close()
+        return longest is not None
 
 
 def _make(
@@ -170,8 +181,8 @@ def _make(
         threads=threads,
         ident=None,
         backlog=_BACKLOG,
-        # A last resort, when all of them are being answered; two more are watched, and one may be on its way.
-        connection_limit=MOST_CONNECTIONS + 3,
+        # Waitress would stop to accept, until somebody hangs up; ours has a limit of its own.
+        connection_limit=sys.maxsize,
         channel_timeout=IDLE_TIMEOUT_S,
         cleanup_interval=_LOOK_AFTER_S,
         # A client that hangs up is nothing to write down.

@@ -1,6 +1,8 @@
 """What the client gets: the service's own answers untouched, and one form of error where there is none."""
 
 import json
+import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,6 @@ def assert_problem(answer: Answer, status: int) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["X-Robots-Tag"] == "noindex"
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert ("Allow" in answer.headers) == (status == 405)
     assert ("Retry-After" in answer.headers) == (status in (429, 502, 503, 504))
     assert answer.headers["Server"] == "nginx"
@@ -164,6 +165,20 @@ def headers_of(*lines: bytes) -> bytes:
 def test_what_nginx_refuses_itself_has_the_same_form(raw: bytes, status: int, edge: Edge, web: Upstream) -> None:
     assert_problem(edge.send(raw), status)
     assert web.requests() == []
+
+
+def test_a_request_of_http_0_9_never_reaches_the_web_process(edge: Edge, web: Upstream) -> None:
+    with socket.create_connection(edge.address, timeout=10) as connection:
+        connection.sendall(b"GET /?talktome\r\n")
+        received = b"".join(iter(partial(connection.recv, 65536), b""))
+    assert json.loads(received)["status"] == 400
+    assert web.requests() == []
+
+
+def test_a_request_without_a_host_reaches_the_web_process_with_one(edge: Edge, web: Upstream) -> None:
+    assert edge.send(b"GET / HTTP/1.0\r\n\r\n").status == 200
+    [seen] = web.requests()
+    assert seen.headers.get_all("Host") == ["localhost"]
 
 
 def test_a_refused_head_has_no_body(edge: Edge, web: Upstream) -> None:
