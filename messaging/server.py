@@ -22,7 +22,7 @@ from messaging.channel import Channel
 #: Bytes of a request's line and header fields.
 MAX_HEADER_BYTES: Final = 32 * 1024
 
-#: Open connections, idle ones included.
+#: Open connections, idle ones included; one place is kept free for who comes next.
 MOST_CONNECTIONS: Final = 1000
 
 #: A connection is not closed to make room for another before it has waited this long for its request, in seconds.
@@ -139,7 +139,7 @@ class _Listener(TcpWSGIServer):
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(adj.threads)
         self.draining = False
-        # A third of the files that we may open: there is another server beside this one, and the database, and the logs.
+        # A third of the files that we may open: there are another server, the database and the logs.
         self._most = min(MOST_CONNECTIONS, open_files.most() // 3)
         where = (listener.family, listener.type, listener.proto, listener.getsockname())
         super().__init__(

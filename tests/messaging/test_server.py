@@ -349,16 +349,15 @@ def test_where_there_is_no_room_who_has_said_nothing_for_longest_makes_some(
         busy = stack.enter_context(Connection(server.endpoint))
         busy.get("/slow")
         until(lambda: len(endpoints.arrived) == 1)
-        silent, first, second, newcomer = (stack.enter_context(Connection(server.endpoint)) for _ in range(4))
-        newcomer.get("/")
-        assert newcomer.answer().text == "fast"
+        silent, first, second = (stack.enter_context(Connection(server.endpoint)) for _ in range(3))
         assert silent.is_at_its_end()
         first.get("/")
         assert first.answer().text == "fast"
-        another = stack.enter_context(Connection(server.endpoint))
-        another.get("/")
-        assert another.answer().text == "fast"
+        newcomer = stack.enter_context(Connection(server.endpoint))
         assert second.is_at_its_end()
+        for each in (newcomer, first):
+            each.get("/")
+            assert each.answer().text == "fast"
         endpoints.go_on()
         assert busy.answer().text == "slow"
 
