@@ -17,12 +17,16 @@ run: install ## the whole service in one process, no server needed
 
 install: $(VENV)/.installed ## .venv with what the service needs
 
-# Those that wait for nobody use all processors; those with real servers and clocks in them have the machine to themselves.
+# Those that wait for nobody use all processors. Those that measure have the machine to themselves. All others wait most
+# of the time, for servers and clocks, and do so beside each other.
 UNIT := tests/config tests/messaging tests/workers tests/test_architecture.py
+MEASURING := tests/benchmarks
+WAITING := --numprocesses=3 --dist=worksteal
 
 test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need where it may
 	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(UNIT))
+	$(BIN)/python -m pytest $(MEASURING)
+	$(BIN)/python -m pytest $(WAITING) $(addprefix --ignore=,$(UNIT) $(MEASURING))
 
 unit: $(VENV)/.installed-dev ## the fast tests: no server but what Python brings, under 30 s
 	$(BIN)/python -m pytest --numprocesses=auto $(UNIT)
@@ -34,7 +38,7 @@ OUTAGE ?= 60
 
 drill: $(VENV)/.installed-dev ## break one thing after the other under load, and count; SEEDS=3 for three of each
 	$(BIN)/python -m stack.packages rabbitmq
-	$(BIN)/python -m pytest tests/drills --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
+	$(BIN)/python -m pytest tests/drills $(WAITING) --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
 
 ROUNDS ?= 3
 

@@ -44,9 +44,7 @@ class Samples:
         return median(samples) if samples else None
 
     def ratio(self, figure: Figure, system: str, over: str, over_figure: Figure | None = None) -> float | None:
-        """How many times as much `system` has as `over`: the median of the rounds' own ratios.
-
-        What slows the machine down for a while slows down both of a round, and leaves their ratio.
+        """How many times as much the median of `system` is as that of `over`.
 
         Args:
             figure: what is compared.
@@ -54,6 +52,5 @@ class Samples:
             over: what it is compared with.
             over_figure: of that, another figure than the same one.
         """
-        pairs = zip(self.of(figure, system), self.of(over_figure or figure, over), strict=False)
-        ratios = [one / other for one, other in pairs if other]  # nothing is a multiple of nothing
-        return median(ratios) if ratios else None
+        one, other = self.median(figure, system), self.median(over_figure or figure, over)
+        return one / other if one is not None and other else None  # nothing is a multiple of nothing

@@ -5,6 +5,8 @@ import queue
 import threading
 from typing import Final, TextIO
 
+from config.masking import masked
+
 #: Lines that wait to be written; the others are counted and lost.
 MOST_WAITING: Final = 10_000
 
@@ -76,7 +78,8 @@ class LogWriter(logging.Handler):
             return self.format(record) + "\n"
         except Exception as error:
             # Words and arguments that do not fit each other: a bug, to be seen, and no reason to stop.
-            return f"{record.levelname} {record.name}: {record.msg!r} % {record.args!r} cannot be formatted: {error}\n"
+            line = f"{record.levelname} {record.name}: {record.msg!r} % {record.args!r} cannot be formatted: {error}"
+            return f"{masked(line)}\n"
 
     def _write(self, lines: list[str]) -> None:
         lost, self._lost = self._lost, 0

@@ -2,13 +2,18 @@
 
 import logging
 import sys
+import threading
 import time
-from typing import TextIO
+from types import TracebackType
+from typing import Any, Final, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
 from config.log_writer import LogWriter
-from config.values import is_one_line
+from config.masking import masked
+from config.values import as_one_line
+
+_LOG: Final = logging.getLogger(__name__)
 
 #: Libraries that tell every step of their own at `info` or warn of what we handle ourselves.
 _QUIET = {
@@ -27,7 +32,7 @@ def configure_logging(log_format: str, level: str, stream: TextIO | None = None)
         stream: standard error if not given, looked up now and not at import: the `dramatiq` command replaces it.
     """
     handler = LogWriter(stream or sys.stderr)
-    handler.setFormatter(_json_formatter() if log_format == "json" else _text_formatter())
+    handler.setFormatter(formatter_of(log_format))
     root = logging.getLogger()
     for former in root.handlers[:]:
         root.removeHandler(former)
@@ -36,26 +41,53 @@ def configure_logging(log_format: str, level: str, stream: TextIO | None = None)
     root.setLevel(level.upper())
     for name, least in _QUIET.items():
         logging.getLogger(name).setLevel(least)
+    _log_uncaught()
 
 
-class _OneLineFormatter(logging.Formatter):
-    """Keeps what a library quotes from a client from beginning a line of its own; tracebacks have theirs, below it."""
+def formatter_of(log_format: str) -> logging.Formatter:
+    """What makes lines of records: none has an address, a key or a password in it, whoever logged it."""
+    return _JsonFormatter() if log_format == "json" else _TextFormatter()
+
+
+class _TextFormatter(logging.Formatter):
+    """A record is one line; what follows it of an exception is indented, so that nothing in it looks like another."""
+
+    def __init__(self) -> None:
+        super().__init__("{asctime} {levelname:<7} {name}: {message}", "%Y-%m-%dT%H:%M:%SZ", style="{")
+        self.converter = time.gmtime
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        line = super().formatMessage(record)
-        return line if is_one_line(line) else line.encode("unicode_escape").decode("ascii")
+        return as_one_line(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = masked(super().format(record))
+        return text if "\n" not in text else "\n  ".join(map(as_one_line, text.split("\n")))
 
 
-def _text_formatter() -> logging.Formatter:
-    formatter = _OneLineFormatter("{asctime} {levelname:<7} {name}: {message}", "%Y-%m-%dT%H:%M:%SZ", style="{")
-    formatter.converter = time.gmtime
-    return formatter
+class _JsonFormatter(JsonFormatter):
+    def __init__(self) -> None:
+        super().__init__(
+            "{levelname}{name}{process}{message}",
+            style="{",
+            timestamp=True,
+            rename_fields={"levelname": "level", "name": "logger"},
+        )
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        return {name: masked(value) if isinstance(value, str) else value for name, value in log_data.items()}
 
 
-def _json_formatter() -> logging.Formatter:
-    return JsonFormatter(
-        "{levelname}{name}{process}{message}",
-        style="{",
-        timestamp=True,
-        rename_fields={"levelname": "level", "name": "logger"},
-    )
+def _log_uncaught() -> None:
+    """Have what nobody caught logged: Python itself would print it as it is."""
+
+    def of_thread(uncaught: threading.ExceptHookArgs) -> None:
+        error = uncaught.exc_value
+        if error is not None and not isinstance(error, SystemExit):
+            _LOG.critical("a thread ended by an error that nobody caught", exc_info=error)
+
+    def of_process(_kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:
+        if not isinstance(error, KeyboardInterrupt):
+            _LOG.critical("the process ends by an error that nobody caught", exc_info=error)
+
+    threading.excepthook = of_thread
+    sys.excepthook = of_process

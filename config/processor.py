@@ -1,7 +1,9 @@
 """Keeps a process on one processor."""
 
 import os
+import socket
 import sys
+from zlib import crc32
 
 
 def keep_to_one_processor() -> None:
@@ -9,10 +11,12 @@ def keep_to_one_processor() -> None:
 
     The interpreter's lock lets one thread run at a time. Where the kernel spreads the threads, each change from one to
     the next wakes another processor, which takes longer than what most threads then do; on one they take turns for
-    nothing (docs/performance.md has the figures). Which one goes by the process's number, so that the processes of one
-    master are spread; one that was bound before, such as by `taskset`, stays within its bounds. Linux only.
+    nothing: 1.5 to 3 times the requests. Which one goes by the process's number, as the workers of one master mostly
+    have numbers in a row, and by the machine's name, as containers all count from 1. One that was bound before, such as
+    by `taskset`, stays within its bounds. Linux only.
     """
     if not sys.platform.startswith("linux"):
         return
     allowed = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {allowed[os.getpid() % len(allowed)]})
+    place = os.getpid() + crc32(socket.gethostname().encode())
+    os.sched_setaffinity(0, {allowed[place % len(allowed)]})

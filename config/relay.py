@@ -1,7 +1,7 @@
 """Where mail goes: what `SMTP_URL` says, parsed."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -31,7 +31,8 @@ class SmtpRelay:
     port: int
     #: `starttls`: plain TCP, upgraded before anything else is said; `implicit`: TLS from the first byte.
     tls: Tls
-    username: str = ""
+    #: Often somebody's address.
+    username: str = field(default="", repr=False)
     password: Secret = Secret("")
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from io import StringIO
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -38,8 +39,11 @@ class Setting:
     secret: bool = False
 
 
-def _row(name: str, parse: Callable[[str], T], default: str, about: str, *, secret: bool = False) -> T:
-    return cast("T", field(metadata={"setting": Setting(name, parse, default, about, secret)}))
+def _row(
+    name: str, parse: Callable[[str], T], default: str, about: str, *, secret: bool = False, shown: bool = True
+) -> T:
+    """Make a field; `shown` is whether it is in the `repr` of all settings, where nobody's address belongs."""
+    return cast("T", field(metadata={"setting": Setting(name, parse, default, about, secret)}, repr=shown))
 
 
 def _database_url(value: str) -> Secret:
@@ -77,11 +81,13 @@ class Settings:
         "`smtp://[user:pass@]host[:587]` (STARTTLS required unless `?tls=none`) or `smtps://[user:pass@]host[:465]`",
         secret=True,
     )
-    email_username: str = _row("EMAIL_USERNAME", values.ascii_text, "", "the login, where `SMTP_URL` has none")
+    email_username: str = _row(
+        "EMAIL_USERNAME", values.ascii_text, "", "the login, where `SMTP_URL` has none", shown=False
+    )
     email_password: Secret = _row(
         "EMAIL_PASSWORD", values.password, "", "its password, such as an app password", secret=True
     )
-    mail_from: str = _row("MAIL_FROM", values.sender, "messaging@localhost", "the only sender")
+    mail_from: str = _row("MAIL_FROM", values.sender, "messaging@localhost", "the only sender", shown=False)
     talktome_log: Path = _row(
         "TALKTOME_LOG",
         values.path,
@@ -137,10 +143,16 @@ class Settings:
         "OPEN_TOTAL", values.rate, "200/h", "limit of keyless use in all; `off` lifts it"
     )
     allowed_recipients: tuple[str, ...] = _row(
-        "ALLOWED_RECIPIENTS", values.recipients, "", "comma-separated addresses and `@domains`; empty: all"
+        "ALLOWED_RECIPIENTS", values.recipients, "", "comma-separated addresses and `@domains`; empty: all", shown=False
     )
     trusted_proxies: int = _row(
         "TRUSTED_PROXIES", values.integer(0, 10), "1", "how many hops of X-Forwarded-For are ours"
+    )
+    proxy_addresses: tuple[IPv4Network | IPv6Network, ...] = _row(
+        "PROXY_ADDRESSES",
+        values.networks,
+        "127.0.0.0/8,::1",
+        "where our proxies connect from; X-Forwarded-For of others is not read",
     )
     max_body_bytes: int = _row(
         "MAX_BODY_BYTES", values.integer(1024, 64 * MIB), "262144", "a larger request body is refused with 413"

@@ -6,6 +6,7 @@ The text of the `ValueError` says what is allowed, in words that fit after "allo
 import re
 from collections.abc import Callable
 from email.headerregistry import Address
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final, NamedTuple
 from unicodedata import category
@@ -77,6 +78,11 @@ def line(value: str) -> str:
 def is_one_line(value: str) -> bool:
     """Whether nobody can take `value` for more than one line, or for anything else than text."""
     return value.isprintable() or not any(category(character) in _NOT_IN_A_LINE for character in value)
+
+
+def as_one_line(value: str) -> str:
+    """A text as it can stand in a log: what is not printable is written as Python's strings write it."""
+    return value if value.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in value)
 
 
 def boolean(value: str) -> bool:
@@ -185,3 +191,11 @@ def recipients(value: str) -> tuple[str, ...]:
         if entry.count("@") != 1 or entry.endswith("@") or not plain:
             raise ValueError("addresses and @domains separated by commas, such as me@example.com,@example.org")
     return entries
+
+
+def networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Comma-separated addresses and networks; an address is a network of one."""
+    try:
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("addresses and networks separated by commas, such as 127.0.0.1,10.0.0.0/8,::1") from None

@@ -1,4 +1,4 @@
-"""Decides what is an address that mail may be sent to, and how addresses are shown."""
+"""Decides what is an address that mail may be sent to, and by which spelling it is counted."""
 
 from functools import lru_cache
 
@@ -54,12 +54,6 @@ def _validated(text: str) -> tuple[str, str]:
 def _plain(reason: str) -> bool:
     """Whether the library's words hold no markup that came from the client."""
     return reason.isprintable() and not any(character in reason for character in "<>&\"'`")
-
-
-def mask(address: str) -> str:
-    """Shorten an address so that it says whose mail this is only to somebody who knows: `m***@example.com`."""
-    local, _, domain = address.rpartition("@")
-    return f"{local[:1]}***@{domain}"
 
 
 def canonical(address: str) -> str:

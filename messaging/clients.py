@@ -1,7 +1,9 @@
 """Which client a request comes from, as far as that can be known, for counting."""
 
+import re
+from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 #: Characters of the longest address, with a port: nothing longer is looked at.
@@ -10,36 +12,67 @@ _MOST: Final = 64
 #: RFC 6177: the least that a site is given; who has it has 2^64 addresses to come from.
 _SITE_BITS: Final = 64
 
+#: Some proxies write the port, too: 192.0.2.1:4711, [2001:db8::1]:4711. A number tells where in a link-local network:
+#: fe80::1%eth0.
+_SPELLED: Final = re.compile(
+    r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|([0-9.]+)(?::\d{1,5})?|([0-9A-Fa-f:.]+)(?:%\w+)?", re.ASCII
+)
 
-def client_of(peer: str, forwarded: str | None, trusted_proxies: int) -> str:
-    """Name the client: an IPv4 address, or the network of an IPv6 address.
 
-    Each proxy appends the address that it was called from, so what our own ones wrote is counted from the right; what
-    stands before that is the client's own claim.
+class Clients:
+    """Names clients; what a client says about itself never counts.
+
+    Each proxy appends the address that it was called from to `X-Forwarded-For`, so what our own ones wrote is counted
+    from the right, and what stands before that is the client's own claim. All of it is the client's where no proxy of
+    ours called us, so the header of any other peer is not read.
 
     Args:
-        peer: who called us (`REMOTE_ADDR`).
-        forwarded: the header field `X-Forwarded-For`; the peer is the client where that says nothing that can be read.
-        trusted_proxies: how many proxies of ours a request passes.
+        proxies: how many proxies of ours a request passes.
+        addresses: where the last of them, which calls us, may come from.
     """
-    hops = forwarded.split(",") if forwarded and trusted_proxies else []
-    client = _name_of(hops[-trusted_proxies][:_MOST]) if len(hops) >= trusted_proxies > 0 else ""
-    return client or _name_of(peer[:_MOST]) or peer[:_MOST]
+
+    def __init__(self, proxies: int, addresses: Sequence[IPv4Network | IPv6Network]) -> None:
+        self._proxies = proxies
+        self._addresses = tuple(addresses)
+        self._is_proxy = lru_cache(maxsize=1024)(self._look_up)
+
+    def name(self, peer: str, forwarded: str | None) -> str:
+        """Name the client: an IPv4 address, or the network of an IPv6 address.
+
+        Args:
+            peer: who called us (`REMOTE_ADDR`); it is the client where the header says nothing that can be read.
+            forwarded: the header field `X-Forwarded-For`.
+        """
+        client = ""
+        if forwarded and self._proxies and self._is_proxy(peer):
+            hops = forwarded.rsplit(",", self._proxies)
+            if len(hops) >= self._proxies:
+                client = _name_of(hops[-self._proxies][:_MOST])
+        return client or _name_of(peer[:_MOST]) or peer[:_MOST]
+
+    def _look_up(self, peer: str) -> bool:
+        address = _parsed(peer)
+        return address is not None and any(address in network for network in self._addresses)
 
 
 @lru_cache(maxsize=4096)
 def _name_of(text: str) -> str:
     """What a client of that address is named; empty if it is none."""
-    text = text.strip()
-    # Some proxies write the port, too: 192.0.2.1:4711, [2001:db8::1]:4711.
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
+    address = _parsed(text)
+    if address is None:
         return ""
     if isinstance(address, IPv4Address):
         return str(address)
-    return str(address.ipv4_mapped or IPv6Network((address, _SITE_BITS), strict=False))
+    return str(IPv6Network((address, _SITE_BITS), strict=False))
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    spelled = _SPELLED.fullmatch(text.strip(" \t"))
+    if not spelled:
+        return None
+    try:
+        address = ip_address(next(filter(None, spelled.groups())))
+    except ValueError:
+        return None
+    # An IPv4 address in the guise of IPv6 is one.
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address

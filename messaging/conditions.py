@@ -1,6 +1,6 @@
 """On what terms an order is accepted."""
 
-from messaging.clients import client_of
+from messaging.clients import Clients
 from messaging.limits import Limits
 from messaging.order import Order
 from messaging.outbox.accepting import Terms
@@ -13,13 +13,13 @@ class Conditions:
     Args:
         limits: knows what a mail counts against.
         repeats: knows what tells a request from others.
-        trusted_proxies: how many proxies of ours a request passes.
+        clients: knows where a request comes from.
     """
 
-    def __init__(self, limits: Limits, repeats: Repeats, trusted_proxies: int) -> None:
+    def __init__(self, limits: Limits, repeats: Repeats, clients: Clients) -> None:
         self._limits = limits
         self._repeats = repeats
-        self._trusted_proxies = trusted_proxies
+        self._clients = clients
 
     def of(self, order: Order) -> Terms:
         """Find the terms of an order.
@@ -32,7 +32,7 @@ class Conditions:
             return Terms(self._repeats.of_link(order.link))
         request, caller, draft = order.request, order.caller, order.draft
         peer = request.environ.get("REMOTE_ADDR", "")
-        client = client_of(peer, request.header("X-Forwarded-For"), self._trusted_proxies)
+        client = self._clients.name(peer, request.header("X-Forwarded-For"))
         uses = self._limits.uses(caller, client, draft.recipient)
         if order.idempotency_key is not None:
             return Terms(self._repeats.of_post(caller, client, draft, request.path, order.idempotency_key), uses)

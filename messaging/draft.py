@@ -1,6 +1,6 @@
 """A mail as somebody wants it, checked so that it can be composed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config.values import MOST_SUBJECT, is_one_line
 from messaging.errors import InvalidError
@@ -10,9 +10,9 @@ from messaging.errors import InvalidError
 class Draft:
     """What `check_subject`, `check_text` and `parse_recipient` let through composes without an error."""
 
-    recipient: str
-    subject: str
-    text: str
+    recipient: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
 
 
 def check_subject(subject: str, field: str = "subject") -> str:

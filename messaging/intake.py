@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from messaging.addresses import mask
+from config.masking import mask
 from messaging.draft import Draft
 from messaging.outbox.accepting import Terms
 from messaging.outbox.outbox import Outbox

@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Row, delete, insert, select, update
@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from config import values
 from config.errors import MessagingError
+from config.masking import KEY_PREFIX
 from config.values import Rate
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
@@ -21,9 +22,6 @@ from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.schema import keys
 
 _LOG: Final = logging.getLogger(__name__)
-
-#: Lets people and secret scanners recognise a key.
-PREFIX: Final = "msg_"
 
 #: How long what the database said of a key is good for, in seconds: that long a revoked one may still be known.
 _FRESH_FOR_S: Final = 1.0
@@ -44,7 +42,7 @@ class UnknownKeyError(MessagingError):
 class Key:
     """What a key may do; times are milliseconds since 1970, UTC."""
 
-    digest: str
+    digest: str = field(repr=False)
     name: str
     created_at: int
     last_used_at: int | None = None
@@ -79,7 +77,7 @@ class Keys:
         Raises:
             KeyExistsError: if the name is taken.
         """
-        key = PREFIX + secrets.token_urlsafe(32)
+        key = KEY_PREFIX + secrets.token_urlsafe(32)
         row = {
             "digest": _digest(key),
             "name": name,

@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Final
 
@@ -30,7 +30,8 @@ _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 class Request:
     """What an endpoint may want to know; bodies and parameters are parsed when they are asked for."""
 
-    environ: Environ
+    #: Holds keys and addresses, in parameters and in header fields.
+    environ: Environ = field(repr=False)
     #: Names this request in logs and in `X-Request-ID`.
     id: str
     method: str

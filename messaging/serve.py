@@ -11,11 +11,13 @@ from config import open_files
 from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
 from config.logs import configure_logging
+from config.masking import mask
 from config.message import QUEUE
 from config.processor import keep_to_one_processor
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from messaging.application import Application
+from messaging.clients import Clients
 from messaging.conditions import Conditions
 from messaging.digests import Digests
 from messaging.endpoints.health import Check, check_hold, check_seen
@@ -49,6 +51,9 @@ FALLBACK_LOG: Final = Path("var/messaging_system.log")
 
 #: Requests to the internal side that are answered at the same time.
 _INTERNAL_THREADS: Final = 2
+
+#: Threads that never wait for a database that is slow: `talktome` and health go on.
+_THREADS_FOR_OTHERS: Final = 4
 
 _PUBLISHER_STOP_S: Final = 1.0
 
@@ -123,7 +128,8 @@ def _make_servers(
     Raises:
         ListenError: if one of them cannot be listened on.
     """
-    outbox, heartbeats = Outbox(database), Heartbeats(database)
+    most_accepts = max(1, settings.web_threads - _THREADS_FOR_OTHERS)
+    outbox, heartbeats = Outbox(database, most_accepts=most_accepts), Heartbeats(database)
     gate = Gate(Keys(database), open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
     sending = _make_sending(settings, gate, DatabaseSecret(database), Intake(outbox, publisher, settings.mail_from))
     checks: dict[str, Check] = {
@@ -146,7 +152,8 @@ def _make_servers(
 def _make_sending(settings: Settings, gate: Gate, secret: DatabaseSecret, intake: Intake) -> Sending:
     digests = Digests(secret)
     repeats = Repeats(digests, settings.repeat_window_s)
-    conditions = Conditions(Limits(digests, settings), repeats, settings.trusted_proxies)
+    clients = Clients(settings.trusted_proxies, settings.proxy_addresses)
+    conditions = Conditions(Limits(digests, settings), repeats, clients)
     greeting = Greeting(settings.greeting_subject, settings.greeting_text)
     return Sending(gate, Links(secret), conditions, intake, greeting)
 
@@ -199,7 +206,7 @@ def _say_where(settings: Settings, public: Server, internal: Server, talktome: T
     moved = "" if talktome.path == settings.talktome_log else f" ({settings.talktome_log} cannot be written)"
     lines = [
         f"Messaging listens at {url}, health at http://{internal.endpoint}/readyz",
-        f"  mail goes to {settings.relay}, from {settings.mail_from}",
+        f"  mail goes to {settings.relay}, from {mask(settings.mail_from)}",
         f"  the broker is {settings.broker_url}",
         f"  the talktome log is {talktome.path}{moved}",
         "Try:",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from messaging.addresses import mask
+from config.masking import mask
 from messaging.order import Sent
 from messaging.outbox.records import Attempt, Mail
 from messaging.repeats import REPLAYED

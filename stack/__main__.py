@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from config.errors import MessagingError, SettingError
+from config.masking import mask
 from config.settings import Settings, environment
 from config.start import FAILED, USED_WRONGLY
 from config.values import endpoint
@@ -83,6 +84,9 @@ def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: Rabbi
     if node:
         up.pop("BROKER_URL_FILE", None)
         up["BROKER_URL"] = node.url
+    if not up.get("PROXY_ADDRESSES"):
+        # What calls an address of its own machine calls from that address: only Nginx here, and other local programs.
+        up["PROXY_ADDRESSES"] = reachable(settings.listen).host
     python = [sys.executable, "-m"]
     sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads)]
     parts = [
@@ -137,7 +141,7 @@ def _lines(settings: Settings, edge: Edge, node: RabbitMQ | None) -> list[str]:
         broker = [f"  the broker is {settings.broker_url}"]
     return [
         f"Messaging is up at {url}, through Nginx",
-        f"  mail goes to {settings.relay}, from {settings.mail_from}",
+        f"  mail goes to {settings.relay}, from {mask(settings.mail_from)}",
         *broker,
         "Try:",
         f"  curl '{url}/?sendmail=me@example.com'",

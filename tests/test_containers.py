@@ -103,6 +103,11 @@ def test_nginx_knows_the_web_process_and_the_tunnel_by_their_fixed_addresses() -
     assert environment["TUNNEL_ADDRESS"] == f"${{TUNNEL_ADDRESS:-{tunnel}}}"
 
 
+def test_the_web_process_believes_nginx_alone() -> None:
+    found = services()
+    assert found["web"]["environment"]["PROXY_ADDRESSES"] == found["nginx"]["networks"]["edge"]["ipv4_address"]
+
+
 def test_the_edge_cannot_reach_the_broker() -> None:
     found = services()
     assert set(found["rabbitmq"]["networks"]) == {"broker"}

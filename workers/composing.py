@@ -7,7 +7,7 @@ needs no encoding is written as it is, to the same bytes; what needs one is enco
 import base64
 import quopri
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.header import Header
 from email.headerregistry import Address
 from email.policy import SMTP
@@ -30,10 +30,10 @@ _PLAIN_ADDRESS: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})
 class Composed:
     """A message and its envelope: who it is from and whom it is for, whatever its header says."""
 
-    sender: str
-    recipient: str
+    sender: str = field(repr=False)
+    recipient: str = field(repr=False)
     #: RFC 5322, lines ended by CRLF, seven bits.
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 def compose(mail: Mail) -> Composed:

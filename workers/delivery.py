@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from messaging.addresses import mask
+from config.masking import mask, masked
 from messaging.outbox.claims import Claims
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.errors import OutboxUnavailableError
@@ -31,8 +31,8 @@ _WRITE_DOWN_ENDING_S: Final = 1.0
 #: What is told of a mail whose last answer this process could not wait for.
 _CUT_IN_DOUBT: Final = "cut by us at the end of this process, the relay may have it"
 
-#: What ends the relay's hold: it has spoken to a mail of ours, whatever it said.
-_RELAY_ANSWERED: Final = (Outcome.SENT, Outcome.REFUSED, Outcome.BUSY)
+#: What ends the relay's hold where it has spoken to a mail of ours, whatever it said.
+_ANSWERS: Final = (Outcome.SENT, Outcome.REFUSED, Outcome.BUSY)
 
 
 class Delivery:
@@ -75,7 +75,7 @@ class Delivery:
         with self._leases.hold(claim):
             finish = self._try(claim)
             self._insist(lambda: self._write_down(finish), mail_id)
-        if claim.is_probe and finish.outcome in _RELAY_ANSWERED:
+        if claim.is_probe and _relay_answered(finish.attempt):
             _LOG.warning("the relay answers again: mails are sent")
             self._insist(self._hold.release, mail_id)
 
@@ -138,8 +138,10 @@ class Delivery:
         return Finish(claim, State.RETRYING, clock_ms() + int(wait_s * 1000), charged=True, attempt=attempt)
 
     def _begin_hold(self, error: RelayError) -> None:
-        if self._hold.begin(str(error)):
-            _LOG.warning("the relay is held, mails wait: %s", error)
+        # Shown on the internal side, too, which knows no keys.
+        reason = masked(str(error))
+        if self._hold.begin(reason):
+            _LOG.warning("the relay is held, mails wait: %s", reason)
 
     def _write_down(self, finish: Finish) -> None:
         if not self._claims.finish(finish):
@@ -177,6 +179,11 @@ def _lacks_means(error: Exception) -> bool:
     """Whether it is for want of files, memory or threads, which a later try may have: no fault of mail or program."""
     no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
     return no_thread or isinstance(error, OSError | MemoryError)
+
+
+def _relay_answered(attempt: Attempt | None) -> bool:
+    """Whether the relay has said a word about a mail; that it hung up, or fell silent, is none."""
+    return attempt is not None and attempt.code is not None and attempt.outcome in _ANSWERS
 
 
 def _outcome(error: DeliveryError) -> Outcome:

@@ -1,5 +1,6 @@
 """The dispatcher: whatever is due is published to the broker."""
 
+import contextlib
 import logging
 import queue
 import threading
@@ -45,7 +46,7 @@ class Dispatcher:
         due: knows what is due.
         hold: says whether the relay is held, and what may probe it.
         mail_queue: where ids go; nobody else's.
-        retention: removes what has been finished for long enough; none keeps everything.
+        retention: removes what is no longer needed.
         heartbeats: where it says that it lives.
     """
 
@@ -54,7 +55,7 @@ class Dispatcher:
         due: DueMails,
         hold: RelayHold,
         mail_queue: MailQueue,
-        retention: Retention | None,
+        retention: Retention,
         heartbeats: Heartbeats,
     ) -> None:
         self._due = due
@@ -64,6 +65,7 @@ class Dispatcher:
         self._heartbeats = heartbeats
         self._started_at = clock_ms()
         self._beat_at = float("-inf")
+        self._stop = threading.Event()
         self._settled: queue.SimpleQueue[tuple[Sequence[str], str | None]] = queue.SimpleQueue()
         #: What the last look ended in, as far as it was said.
         self._trouble: Exception | None = None
@@ -74,6 +76,7 @@ class Dispatcher:
 
     def run(self, stop: threading.Event) -> None:
         """Dispatch until `stop` is set; survives the database and the broker going away."""
+        self._stop = stop
         self.open()
         try:
             while not stop.is_set():
@@ -86,7 +89,7 @@ class Dispatcher:
         try:
             self._beat()
             more = self.step()
-            if not more and self._retention:
+            if not more:
                 more = self._retention.prune() > 0
             if isinstance(self._trouble, OutboxError):
                 self._say(None)
@@ -134,15 +137,20 @@ class Dispatcher:
             self._queue.put(mail_id)
         confirmed: list[str] = []
         reason = None
-        missing = len(ids)
+        # Nothing but the end may break this off: what is settled later would be taken for the next batch's.
+        missing = set(ids)
         while missing:
             try:
-                settled, refused = self._settled.get(timeout=_BEAT_EVERY_S)
+                settled, refused = self._settled.get(timeout=PERIOD_S)
             except queue.Empty:
+                if self._stop.is_set():
+                    reason = "the dispatcher ends, and the broker has not answered"
+                    break
                 # A broker that is frozen keeps it waiting, and whoever sees no dispatcher would become another.
-                self._beat()
+                with contextlib.suppress(OutboxUnavailableError):
+                    self._beat()
                 continue
-            missing -= len(settled)
+            missing.difference_update(settled)
             if refused:
                 reason = refused
             else:

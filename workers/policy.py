@@ -59,10 +59,14 @@ def _fault(stage: Stage, code: int, reply: str) -> DeliveryError:
     match = _ENHANCED.match(reply)
     enhanced = match[0] if match else ""
     # All our mails have one sender: an answer to it is an answer to all of them.
-    if stage in (Stage.HELLO, Stage.MAIL) or enhanced in _RELAY_ENHANCED:
+    if stage in (Stage.HELLO, Stage.MAIL):
         return RelayError(reply, code)
-    # One recipient must not hold up all the others: nor is it to be lost for what the operator can set right.
-    if code in _LOGIN_CODES:
+    about_us = enhanced in _RELAY_ENHANCED
+    # Later it is only where this cannot be about the one recipient, who must not hold up all the others.
+    if about_us and stage is not Stage.RCPT:
+        return RelayError(reply, code)
+    # Nor is that mail to be lost for what the operator can set right.
+    if about_us or code in _LOGIN_CODES:
         return BusyError(reply, code, _asked_for_s(reply))
     # Where code and enhanced code contradict each other it is unsure, and unsure means temporary. RFC 5321, section
     # 4.5.3.1.10: a bare 552 is to be taken as 452.

@@ -32,13 +32,15 @@ def measure(ground: Ground, system: System, scale: Scale) -> Mapping[Figure, flo
         time.sleep(_SETTLE_S)
         web_s, broker_s = processes.cpu_s(run.web_pids) - web_s, processes.cpu_s(run.broker_pids) - broker_s
         edge = wrk.send_mails(run.start_nginx(), scale.load_s, folder)
-    return {
+    figures = {
         ACCEPTS: alone.per_s,
         ACCEPTS_NGINX: edge.per_s,
         WEB_CPU: web_s / alone.requests * 1000,
-        BROKER_CPU: broker_s / alone.requests * 1000,
         START: started_s,
     }
+    if system.queue:
+        figures[BROKER_CPU] = broker_s / alone.requests * 1000
+    return figures
 
 
 ACCEPTING: Final = Measurement("accepting", measure, [OURS, DRAMATIQ, CELERY, CELERY_UNCONFIRMED, EMPTY])

@@ -1,4 +1,4 @@
-"""Delivered mails/s with a relay that is 50 ms late with each answer, by 16 threads of two processes each."""
+"""Delivered mails/s with a relay that is 50 ms late with each answer, by two processes with 16 threads each."""
 
 import time
 from collections.abc import Mapping

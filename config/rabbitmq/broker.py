@@ -15,6 +15,7 @@ from dramatiq.errors import ConnectionClosed
 
 from config.broker_url import BrokerUrl
 from config.mail_queue import QueueError
+from config.rabbitmq.acknowledgements import Acknowledgements
 from config.rabbitmq.reasons import misfit_of
 
 #: Deadlines of a connection to RabbitMQ, in seconds: pika's own defaults wait for ever for a broker that blocks us,
@@ -76,24 +77,28 @@ class _FencedConsumer(Consumer):
         self, consumer_class: Callable[..., Consumer], broker: RabbitBroker, queue: str, prefetch: int, timeout: int
     ) -> None:
         self._consumer = consumer_class(broker, queue, prefetch, timeout)
+        self._acknowledgements = Acknowledgements(self._consumer)
 
     def __next__(self) -> MessageProxy | None:
         message = next(self._consumer)
         if message is not None:
             message.came_by = self  # type: ignore[attr-defined]
+            self._acknowledgements.came(_tag(message))
         return message
 
+    # Without its connection a message cannot be acknowledged, now or ever: Dramatiq would hold a thread up for that,
+    # even one that has to end.
+
     def ack(self, message: MessageProxy) -> None:
-        # Without its connection it cannot be acknowledged, now or ever: Dramatiq would hold a thread up for that, even
-        # one that has to end.
         if self._is_own(message):
-            with contextlib.suppress(ConnectionClosed):
-                self._consumer.ack(message)
+            with contextlib.suppress(pika.exceptions.AMQPConnectionError):
+                self._acknowledgements.done(_tag(message))
 
     def nack(self, message: MessageProxy) -> None:
         if self._is_own(message):
-            with contextlib.suppress(ConnectionClosed):
+            with contextlib.suppress(ConnectionClosed, pika.exceptions.AMQPConnectionError):
                 self._consumer.nack(message)
+                self._acknowledgements.refused(_tag(message))
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         self._consumer.requeue([message for message in messages if self._is_own(message)])
@@ -103,6 +108,12 @@ class _FencedConsumer(Consumer):
 
     def _is_own(self, message: MessageProxy) -> bool:
         return getattr(message, "came_by", None) is self
+
+
+def _tag(message: MessageProxy) -> int:
+    """The number that RabbitMQ has given to a message on its connection."""
+    tag: int = message._tag  # noqa: SLF001 (Dramatiq has no other name for it)
+    return tag
 
 
 def _parameters(url: BrokerUrl) -> list[str]:

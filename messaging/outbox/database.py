@@ -117,7 +117,13 @@ def _engine(path: Path, *, synchronous: str, writes: bool) -> Engine:
 
     # Requests wait for each other in the outbox, not here: the pool grows with the threads that read.
     engine = create_engine(
-        f"{_DIALECT}://", begin=begin, creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=-1
+        f"{_DIALECT}://",
+        begin=begin,
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=-1,
+        hide_parameters=True,  # in its errors they would be whole mails
     )
 
     @event.listens_for(engine, "connect")

@@ -1,5 +1,6 @@
 """Group commit: threads that write at the same time share one transaction."""
 
+import sys
 import threading
 import time
 from collections import deque
@@ -20,6 +21,9 @@ _GLANCE_S: Final = 0.0001
 
 #: Longest wait of a leader in all, in seconds.
 _MOST_WAIT_S: Final = 0.005
+
+#: A transaction that takes longer is slow, in seconds: most take a few thousandths.
+_SLOW_S: Final = 0.2
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -55,6 +59,8 @@ class GroupCommit(Generic[Item, Result]):
         patience_s: how long an item waits for its transaction to begin; while one takes longer than this, who comes is
             turned away at once. The queue behind a database that is stuck does not grow, nor does it hold the threads
             that could do something else.
+        most: how many callers there may be while a transaction is slow; who comes then is turned away at once. So a
+            database that moves, but slower than others come, does not hold those threads either.
     """
 
     def __init__(
@@ -63,11 +69,15 @@ class GroupCommit(Generic[Item, Result]):
         apply: Callable[[Connection, Sequence[Item]], Sequence[Result]],
         limit: int = 256,
         patience_s: float = threading.TIMEOUT_MAX,
+        most: int = sys.maxsize,
     ) -> None:
         self._engine = engine
         self._apply = apply
         self._limit = limit
         self._patience_s = patience_s
+        self._most = most
+        #: How many callers there are.
+        self._callers = 0
         self._lock = threading.Lock()
         self._waiting: deque[_Entry[Item, Result]] = deque()
         self._led = False
@@ -86,21 +96,35 @@ class GroupCommit(Generic[Item, Result]):
         entry: _Entry[Item, Result] = _Entry(item)
         now = time.monotonic()
         with self._lock:
-            if self._led and now - self._began_at > self._patience_s:
-                raise OutboxUnavailableError(
-                    f"the transaction before has been waiting for {now - self._began_at:.0f} s"
-                )
+            self._admit(now)
+            self._callers += 1
             self._came_at[threading.get_ident()] = now
             self._waiting.append(entry)
             lead, self._led = not self._led, True
-        if not lead:
-            self._wait(entry)
-            lead = entry.leads
-        if lead:
-            self._lead()
+        try:
+            if not lead:
+                self._wait(entry)
+                lead = entry.leads
+            if lead:
+                self._lead()
+        finally:
+            with self._lock:
+                self._callers -= 1
         if entry.error is not None:
             raise entry.error
         return entry.result
+
+    def _admit(self, now: float) -> None:
+        """Turn a caller away who would wait for too long, or hold one thread too many.
+
+        Raises:
+            OutboxUnavailableError: if so.
+        """
+        took_s = now - self._began_at if self._led else 0.0
+        if took_s > self._patience_s:
+            raise OutboxUnavailableError(f"the transaction before has been waiting for {took_s:.0f} s")
+        if took_s > _SLOW_S and self._callers >= self._most:
+            raise OutboxUnavailableError(f"the database is slow, and {self._callers} wait for it")
 
     def _wait(self, entry: _Entry[Item, Result]) -> None:
         """Wait until the entry is done, or leads.
@@ -134,6 +158,7 @@ class GroupCommit(Generic[Item, Result]):
                 self._led = successor is not None
                 if successor is not None:
                     successor.leads = True
+                    self._began_at = time.monotonic()
             if successor is not None:
                 successor.wake.release()
             for entry in batch[1:]:

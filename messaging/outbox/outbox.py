@@ -1,5 +1,6 @@
 """The outbox as clients see it: accepts mails and says what became of them."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -32,12 +33,15 @@ class Outbox:
     Args:
         database: where the mails are.
         clock: tells the time in milliseconds since 1970, UTC.
+        most_accepts: how many mails may be accepted at the same time while the database is slow.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], int] = clock_ms) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], int] = clock_ms, *, most_accepts: int = sys.maxsize
+    ) -> None:
         self._database = database
         self._clock = clock
-        self._accepts = GroupCommit(database.accepting, self._accept, patience_s=PATIENCE_S)
+        self._accepts = GroupCommit(database.accepting, self._accept, patience_s=PATIENCE_S, most=most_accepts)
 
     def accept(
         self, *, sender: str, recipient: str, subject: str, text: str, test: bool = False, terms: Terms = NO_TERMS

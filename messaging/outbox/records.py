@@ -1,6 +1,6 @@
 """What the outbox gives out: a mail, a claim on it, an attempt at it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from messaging.outbox.states import FINAL, State
@@ -8,7 +8,7 @@ from messaging.outbox.states import FINAL, State
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail as the outbox has it; times are milliseconds since 1970, UTC."""
+    """One mail as the outbox has it, which shows neither whose it is nor what it says; times are milliseconds, UTC."""
 
     id: str
     state: State
@@ -18,10 +18,10 @@ class Mail:
     attempts: int
     created_at: int
     finished_at: int | None
-    sender: str
-    recipient: str
-    subject: str
-    text: str
+    sender: str = field(repr=False)
+    recipient: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
     #: Whether it was sent with a test key, and so goes through everything but the relay.
     test: bool
 
@@ -81,8 +81,8 @@ class Attempt:
     outcome: Outcome
     #: The relay's code; none where it did not answer.
     code: int | None
-    #: The relay's words, or ours where it said none.
-    reply: str
+    #: The relay's words, or ours where it said none; relays like to repeat the address.
+    reply: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
@@ -9,6 +10,9 @@ from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.schema import hold, mails
 from messaging.outbox.states import State
+
+#: Of so many that are due longest the next probe is chosen.
+_CANDIDATES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,10 @@ class RelayHold:
         return not held
 
     def take_probe(self) -> str | None:
-        """Choose the mail that may be tried now, the longest due; None if it is not time, or no mail waits."""
+        """Choose the mail that may be tried now, of those due longest the least tried one.
+
+        None if it is not time, or no mail waits.
+        """
         now = self._clock()
         with transaction(self._database.recording) as connection:
             # Further ahead than it ever is, and it was the clock that was.
@@ -67,10 +74,16 @@ class RelayHold:
             waits = and_(mails.c.state != State.SENDING, or_(mails.c.state == State.QUEUED, mails.c.due_at <= now))
             is_test = mails.c.test == bindparam("test")
             longest_due = (
-                select(mails.c.id).where(mails.c.due_at.is_not(None), waits, is_test).order_by(mails.c.due_at).limit(1)
+                select(mails.c.id, mails.c.claims, mails.c.due_at)
+                .where(mails.c.due_at.is_not(None), waits, is_test)
+                .order_by(mails.c.due_at)
+                .limit(_CANDIDATES)
+                .subquery()
             )
+            # In turns: one that the relay always takes amiss must not be every probe.
+            least_tried = select(longest_due.c.id).order_by(longest_due.c.claims, longest_due.c.due_at).limit(1)
             # A test key's mail finds nothing out about the relay: it is the probe only where no other mail waits.
-            found = (connection.execute(longest_due, {"test": test}).scalar_one_or_none() for test in (False, True))
+            found = (connection.execute(least_tried, {"test": test}).scalar_one_or_none() for test in (False, True))
             probe_id: str | None = next(filter(None, found), None)
             if probe_id is not None:
                 connection.execute(update(mails).where(mails.c.id == probe_id).values(state=State.QUEUED, due_at=now))

@@ -64,13 +64,11 @@ mails = Table(
         "due_at",
         "state",
         sqlite_where=text("due_at IS NOT NULL"),
-        postgresql_where=text("due_at IS NOT NULL"),
     ),
     Index(
         "mails_died",
         "deaths",
         sqlite_where=text("deaths > 0 AND due_at IS NOT NULL"),
-        postgresql_where=text("deaths > 0 AND due_at IS NOT NULL"),
     ),
 )
 

@@ -29,7 +29,7 @@ __all__ = ["make_service"]
 #: Rounds of the reference loop that one accepted request and one delivered mail may cost: what they cost now and half
 #: as much again.
 ACCEPT_BUDGET = 85
-DELIVER_BUDGET = 185
+DELIVER_BUDGET = 45
 
 _BLOCKS = 40
 _PER_BLOCK = 20

@@ -1,7 +1,7 @@
 """The brokers, without a server: what they are made of."""
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NoReturn
 
 import pika
@@ -18,6 +18,7 @@ from config.message import QUEUE
 from config.rabbitmq.broker import RabbitBroker
 from config.rabbitmq.queue import RabbitQueue
 from tests.fixtures.brokers import message_for
+from tests.fixtures.consumers import ScriptedConsumer
 
 
 @pytest.fixture(autouse=True)
@@ -92,33 +93,6 @@ def test_the_embedded_broker_is_always_there(memory: MemoryBroker) -> None:
     memory.check(QUEUE)
 
 
-class ScriptedConsumer(Consumer):
-    """Stands for a consumer of one connection, whose messages it numbers from 1; remembers what it is told."""
-
-    def __init__(self, broker: object, queue: str, prefetch: int, timeout: int) -> None:
-        self.made_with = (queue, prefetch, timeout)
-        self.acked: list[MessageProxy] = []
-        self.nacked: list[MessageProxy] = []
-        self.requeued: list[MessageProxy] = []
-        self.idle = False
-        self.closed = False
-
-    def __next__(self) -> MessageProxy | None:
-        return None if self.idle else MessageProxy(message_for("0190-id"))
-
-    def ack(self, message: MessageProxy) -> None:
-        self.acked.append(message)
-
-    def nack(self, message: MessageProxy) -> None:
-        self.nacked.append(message)
-
-    def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        self.requeued += messages
-
-    def close(self) -> None:
-        self.closed = True
-
-
 @pytest.fixture
 def consume(monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[Consumer, ScriptedConsumer]]:
     """Connects: makes a consumer as Dramatiq does after each reconnect, with the one inside that talks to RabbitMQ."""
@@ -153,7 +127,8 @@ def test_what_came_by_a_connection_is_acknowledged_on_it(consume: Consume) -> No
     consumer.ack(first)
     consumer.nack(second)
     consumer.requeue([third])
-    assert (inside.acked, inside.nacked, inside.requeued) == ([first], [second], [third])
+    inside.connection.run()
+    assert (inside.channel.acknowledged, inside.channel.refused, inside.requeued) == ({1}, {2}, [third])
     assert first.args == ("0190-id",)
 
 
@@ -165,8 +140,10 @@ def test_what_came_by_the_connection_before_is_given_back_by_rabbitmq_and_not_by
     consumer.ack(old)
     consumer.nack(old)
     consumer.requeue([old, new])
-    assert (inside.acked, inside.nacked, inside.requeued) == ([], [], [new])
-    assert (inside_before.acked, inside_before.nacked, inside_before.requeued) == ([], [], [])
+    inside_before.connection.run()
+    inside.connection.run()
+    assert inside.requeued == [new]
+    assert (inside_before.channel.out, inside.channel.out) == ({1}, {1})
 
 
 def test_what_came_from_nowhere_is_not_acknowledged(consume: Consume) -> None:
@@ -175,7 +152,21 @@ def test_what_came_from_nowhere_is_not_acknowledged(consume: Consume) -> None:
     consumer.ack(stray)
     consumer.nack(stray)
     consumer.requeue([stray])
-    assert (inside.acked, inside.nacked, inside.requeued) == ([], [], [])
+    inside.connection.run()
+    assert (inside.channel.acknowledged, inside.channel.refused, inside.requeued) == (set(), set(), [])
+
+
+def test_a_connection_that_is_closed_holds_up_nobody(consume: Consume, monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer, inside = consume()
+    first, second = received(consumer), received(consumer)
+
+    def refuse(_callback: object) -> NoReturn:
+        raise pika.exceptions.ConnectionWrongStateError
+
+    monkeypatch.setattr(inside.connection, "add_callback_threadsafe", refuse)
+    consumer.ack(first)
+    consumer.ack(second)
+    assert inside.channel.out == {1, 2}
 
 
 def test_a_fenced_consumer_idles_and_closes_as_the_one_inside(consume: Consume) -> None:

@@ -4,22 +4,28 @@ import io
 import json
 import logging
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from config.logs import configure_logging
+from tests.fixtures.waiting import until
+
+KEY = "msg_ZmFrZS1mYWtlLWZha2UtZmFrZS1mYWtlLWZha2UtZmE"
 
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    hooks = threading.excepthook, sys.excepthook
     others = {name: logging.getLogger(name).level for name in ("pika", "waitress", "waitress.queue")}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    threading.excepthook, sys.excepthook = hooks
     for name, least in others.items():
         logging.getLogger(name).setLevel(least)
 
@@ -60,24 +66,6 @@ def test_text_is_one_line_with_the_time_in_utc(stream: io.StringIO) -> None:
     )
     logging.getLogger().handle(record)
     assert written(stream) == "1970-01-01T00:00:00Z INFO    messaging.intake: mail 42\n"
-
-
-@pytest.mark.parametrize("end", ["\n", "\r", "\x85", "\u2028", "\x1b[2K"])
-def test_what_is_quoted_in_text_begins_no_line_of_its_own(stream: io.StringIO, end: str) -> None:
-    configure_logging("text", "info", stream)
-    logging.getLogger("waitress").warning("Exception while serving %s", f"/é{end}1970-01-01T00:00:00Z INFO    forged")
-    text = written(stream)
-    assert len(text.splitlines()) == 1
-    assert text.removesuffix("\n").isprintable()
-
-
-def test_a_traceback_has_its_lines(stream: io.StringIO) -> None:
-    configure_logging("text", "info", stream)
-    try:
-        int("a bug")
-    except ValueError:
-        logging.getLogger().exception("request %s: a bug", "42")
-    assert written(stream).count("\n") > 2
 
 
 def test_json_is_one_object_a_line(stream: io.StringIO) -> None:
@@ -124,6 +112,65 @@ def test_configuring_again_does_not_log_twice(stream: io.StringIO) -> None:
     logging.getLogger("messaging").info("said")
     assert len(written(stream).splitlines()) == 1
     assert len(logging.getLogger().handlers) == 1
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_nothing_that_is_logged_shows_an_address_a_key_or_a_password(log_format: str, stream: io.StringIO) -> None:
+    configure_logging(log_format, "debug", stream)
+    log = logging.getLogger("messaging")
+    log.info("INSERT INTO mails %r", ("me@example.com", "jürgen@example.com"))
+    log.info("Client disconnected while serving /?key=%s", KEY)
+    log.info("connecting to amqp://guest:hunter2@host, %d args", "too few")
+    error = ValueError(f"550 <me@example.com> amqp://guest:hunter2@host {KEY}")
+    log.error("a bug of %s", "you@example.com", exc_info=error)
+    text = written(stream)
+    assert "a bug of y***@example.com" in text
+    assert "550 <m***@example.com> amqp://***@host msg_***" in text
+    assert not any(word in text for word in ("me@", "rgen", "you@", "hunter2", KEY))
+    if log_format == "json":
+        for line in text.splitlines():
+            assert "cannot be formatted" in line or json.loads(line)
+
+
+def test_neither_words_nor_an_exception_of_a_client_make_a_line_that_looks_like_another(stream: io.StringIO) -> None:
+    configure_logging("text", "info", stream)
+    forged = "2026-01-01T00:00:00Z INFO    messaging.intake: forged"
+    error = ValueError(f"x\n{forged}\r{forged}\x1b[2J\u2028{forged}")
+    logging.getLogger("waitress").error("Exception while serving /\n%s\r%s", forged, forged, exc_info=error)
+    first, *rest = written(stream).splitlines()
+    assert f"serving /\\n{forged}\\r{forged}" in first
+    assert all(line.startswith("  ") for line in rest)
+    assert sum(forged in line for line in rest) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("end", ["\n", "\r", "\x85", "\u2028", "\x1b[2K"])
+def test_what_is_quoted_in_text_begins_no_line_of_its_own(stream: io.StringIO, end: str) -> None:
+    configure_logging("text", "info", stream)
+    logging.getLogger("waitress").warning("Exception while serving %s", f"/é{end}1970-01-01T00:00:00Z INFO    forged")
+    text = written(stream)
+    assert len(text.splitlines()) == 1
+    assert text.removesuffix("\n").isprintable()
+
+
+def test_what_nobody_caught_is_logged_like_anything_else(stream: io.StringIO) -> None:
+    configure_logging("text", "info", stream)
+
+    def fail() -> None:
+        raise ValueError("no mail for me@example.com")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    until(lambda: "ValueError: no mail for m***@example.com" in written(stream))
+    try:
+        fail()
+    except ValueError as error:
+        sys.excepthook(ValueError, error, None)
+    sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+    text = written(stream)
+    assert text.count("CRITICAL config.logs: ") == text.count("ValueError: no mail for m***@example.com") == 2
+    assert "me@" not in text
 
 
 def test_libraries_do_not_tell_every_step_of_their_own(stream: io.StringIO) -> None:

@@ -1,6 +1,7 @@
 """The table of settings: what is read, from where, and what stops a start."""
 
 from dataclasses import FrozenInstanceError
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ BAD = {
     "OPEN_TOTAL": "many",
     "ALLOWED_RECIPIENTS": "example.com",
     "TRUSTED_PROXIES": "11",
+    "PROXY_ADDRESSES": "nginx",
     "MAX_BODY_BYTES": "1kB",
     "LOG_FORMAT": "xml",
     "LOG_LEVEL": "loud",
@@ -68,6 +70,7 @@ def test_every_setting_has_a_default() -> None:
     assert settings.open_total == Rate(200, 3600)
     assert settings.allowed_recipients == ()
     assert settings.trusted_proxies == 1
+    assert settings.proxy_addresses == (ip_network("127.0.0.0/8"), ip_network("::1"))
     assert settings.max_body_bytes == 262144
     assert (settings.log_format, settings.log_level) == ("text", "info")
     assert (settings.web_threads, settings.worker_threads) == (32, 8)

@@ -1,5 +1,7 @@
 """Sizes and results of the drills."""
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from tests.servers.fixtures import rabbitmq, rabbitmq_node
 
 __all__ = ["rabbitmq", "rabbitmq_node"]
 
-_RESULTS = pytest.StashKey[list[Result]]()
+#: What a test's report has the result under; by it results come from other processes, too.
+_RESULT = "drill"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,13 +35,14 @@ def size(request: pytest.FixtureRequest) -> Size:
 
 
 @pytest.fixture
-def results(request: pytest.FixtureRequest) -> list[Result]:
-    """What is reported at the end of the run."""
-    return request.config.stash.setdefault(_RESULTS, [])
+def report(record_property: Callable[[str, object], None]) -> Callable[[Result], None]:
+    """Has a result reported at the end of the run."""
+    return lambda result: record_property(_RESULT, result.as_property)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    results = config.stash.get(_RESULTS, [])
+    reports = itertools.chain(terminalreporter.getreports("passed"), terminalreporter.getreports("failed"))
+    results = Result.in_order(value for report in reports for name, value in report.user_properties if name == _RESULT)
     if not results:
         return
     terminalreporter.section("drills")

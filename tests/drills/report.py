@@ -1,11 +1,13 @@
 """Reports the results of drills: a line each, and the table of docs/reliability.md."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from tests.drills.rig import Size
 from tests.drills.scenario import Scenario
+from tests.drills.scenarios import ALL
 from tests.drills.tally import Tally
 
 #: The table stands between these two lines of the document.
@@ -33,6 +35,18 @@ class Result(NamedTuple):
     scenario: Scenario
     seed: int
     tally: Tally
+
+    @property
+    def as_property(self) -> list[Any]:
+        """It as plain data."""
+        return [self.scenario.name, self.seed, asdict(self.tally)]
+
+    @classmethod
+    def in_order(cls, properties: Iterable[list[Any]]) -> list[Self]:
+        """The results that plain data stand for, in the order of the scenarios."""
+        places = {scenario.name: place for place, scenario in enumerate(ALL)}
+        found = [(places[name], seed, Tally(**tally)) for name, seed, tally in properties]
+        return [cls(ALL[place], seed, tally) for place, seed, tally in sorted(found, key=lambda one: one[:2])]
 
 
 def lines(results: Sequence[Result]) -> list[str]:

@@ -1,21 +1,20 @@
 """Runs every drill: nothing accepted is lost, and almost nothing comes twice."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stack.rabbitmq import RabbitMQ
-from tests.drills import broker, machine, processes, relay
 from tests.drills.report import Result
 from tests.drills.rig import Rig, Size
 from tests.drills.scenario import RECOVERS_WITHIN_S, SETTINGS, Scenario
+from tests.drills.scenarios import ALL
 from tests.drills.tally import Tally
 from tests.integration.system import System
 from tests.integration.wrong_clock import WrongClock
 from tests.servers.availability import require
 from tests.servers.smtp import SmtpServer
-
-ALL = [*processes.SCENARIOS, *broker.SCENARIOS, *relay.SCENARIOS, *machine.SCENARIOS]
 
 
 @pytest.mark.timeout(300)
@@ -26,7 +25,7 @@ def test_nothing_is_lost(
     size: Size,
     tmp_path: Path,
     request: pytest.FixtureRequest,
-    results: list[Result],
+    report: Callable[[Result], None],
 ) -> None:
     require("rabbitmq")
     node = None if scenario.embedded else request.getfixturevalue("rabbitmq")
@@ -36,7 +35,7 @@ def test_nothing_is_lost(
         environ = {**SETTINGS, **urls, **scenario.environ}
         rig = Rig(System(tmp_path, environ, clock=clock, workers=scenario.workers), server, node, clock, size, seed)
         tally = rig.run(scenario.trouble, RECOVERS_WITHIN_S)
-    results.append(Result(scenario, seed, tally))
+    report(Result(scenario, seed, tally))
     check(scenario, tally)
     for expectation in scenario.expects:
         expectation(rig, tally)

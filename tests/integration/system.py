@@ -46,13 +46,14 @@ def ask(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     timeout_s: float = 30,
+    client: str | None = None,
 ) -> Answer:
-    """Send one request on a connection of its own.
+    """Send one request on a connection of its own, from the address `client` if that is given.
 
     Raises:
         OSError, http.client.HTTPException: if there is no answer.
     """
-    connection = http.client.HTTPConnection(address, timeout=timeout_s)
+    connection = http.client.HTTPConnection(address, timeout=timeout_s, source_address=(client, 0) if client else None)
     try:
         connection.request(method, target, body, dict(headers or {}))
         response = connection.getresponse()

@@ -23,6 +23,7 @@ from messaging.outbox.due import DueMails
 from messaging.outbox.heartbeats import Heartbeats
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.retention import Retention
 from messaging.publisher import BrokerPublisher
 from stack.rabbitmq import RabbitMQ
 from tests.fixtures.storage import accept, connected, url_of
@@ -62,7 +63,9 @@ def publishing(database: Database, queue: MailQueue) -> Iterator[BrokerPublisher
 @contextmanager
 def dispatching(database: Database, queue: MailQueue) -> Iterator[None]:
     stop = threading.Event()
-    dispatcher = Dispatcher(DueMails(database, 5), RelayHold(database, 60.0), queue, None, Heartbeats(database))
+    dispatcher = Dispatcher(
+        DueMails(database, 5), RelayHold(database, 60.0), queue, Retention(database, None), Heartbeats(database)
+    )
     thread = threading.Thread(target=dispatcher.run, args=(stop,))
     thread.start()
     try:

@@ -25,6 +25,7 @@ from messaging.outbox.due import DueMails
 from messaging.outbox.heartbeats import Heartbeats
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.retention import Retention
 from stack.rabbitmq import RabbitMQ
 from tests.fixtures.storage import accept, url_of
 from tests.fixtures.waiting import until
@@ -259,7 +260,9 @@ def test_a_backlog_does_not_multiply_itself(
         return taken
 
     monkeypatch.setattr(due, "take", counted(due.take))
-    dispatcher = Dispatcher(due, RelayHold(database, 60.0), make_queue(broker), None, Heartbeats(database))
+    dispatcher = Dispatcher(
+        due, RelayHold(database, 60.0), make_queue(broker), Retention(database, None), Heartbeats(database)
+    )
     dispatching = threading.Thread(target=dispatcher.run, args=(stop,))
     try:
         outbox = Outbox(database)

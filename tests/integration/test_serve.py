@@ -153,7 +153,7 @@ def test_a_newcomer_runs_the_lines_that_it_prints(begin: Serve) -> None:
     where, to, broker, log, try_, *curls = serving.lines[:8]
     url = f"http://{serving.endpoint}"
     assert where == f"Messaging listens at {url}, health at http://{serving.internal}/readyz"
-    assert to == "  mail goes to the Maildir var/mailbox, from messaging@localhost"
+    assert to == "  mail goes to the Maildir var/mailbox, from m***@localhost"
     assert broker == "  the broker is memory, inside this process"
     assert log == "  the talktome log is var/talktome.log"
     assert try_ == "Try:"

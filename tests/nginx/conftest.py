@@ -1,6 +1,7 @@
 """An Nginx and a web process behind it, for each test anew."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +26,15 @@ def nginx() -> str:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that an unprivileged Nginx may write to; pytest's own are closed to other users."""
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that an unprivileged Nginx may write to; pytest's own are closed to other users, and get its logs."""
     with tempfile.TemporaryDirectory(prefix="edge-") as name:
         if os.geteuid() == 0:
             os.chown(name, NOBODY, NOBODY)
         yield Path(name)
+        for log in ("out", "err"):
+            if Path(name, log).exists():
+                shutil.copy(Path(name, log), tmp_path / log)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What is written down about a request, and what must not be."""
 
+import pytest
+
 from tests.nginx.edge import MAX_BODY_BYTES, TUNNEL, Edge
 from tests.nginx.upstream import Reply, Upstream
 
@@ -62,3 +64,21 @@ def test_starting_and_stopping_says_nothing_alarming(edge: Edge) -> None:
     edge.request()
     edge.stop()
     assert [line for line in edge.error_log.splitlines() if "using inherited sockets" not in line] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/victim@example.com",
+        "/v1/emails/victim%40example.com",
+        "/sendmail=victim",
+        f"/v1/emails/msg_{SECRET}",
+        f"/{SECRET}&key=msg_{SECRET}",
+    ],
+)
+def test_a_path_with_an_address_or_a_key_in_it_is_not_written(edge: Edge, path: str) -> None:
+    """Somebody forgot the question mark."""
+    edge.request(path)
+    edge.stop()
+    assert '"GET - HTTP/1.1" 200 ' in edge.access_log
+    assert not any(word in edge.access_log + edge.error_log for word in ("victim", SECRET))

@@ -59,6 +59,7 @@ class Program:
         self.stop()
 
     def start(self) -> None:
+        _keep(self._output)
         self._process = child.start(self._command, output=self._output, environ=self._environ, cwd=self._cwd)
 
     @property
@@ -141,6 +142,13 @@ class Program:
         except AssertionError:
             raise AssertionError(f"no {what} within {within_s} s\n{self.text}") from None
         assert condition(), f"it ended ({self.process.returncode}) before there was {what}\n{self.text}"
+
+
+def _keep(output: Path) -> None:
+    """Put aside what was printed by who ran here before: the end of the run looks through all of it."""
+    if output.exists():
+        number = sum(1 for _ in output.parent.glob(f"{output.name}.before-*"))
+        output.rename(f"{output}.before-{number}")
 
 
 def _marked(mark: str) -> list[Member]:

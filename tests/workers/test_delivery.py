@@ -494,11 +494,19 @@ def test_an_answer_to_the_probe_releases_all_that_waits(
 ) -> None:
     worker = make_worker(RelayError("Connection refused"), answer)
     first, second = worker.deliver(accept(outbox)), accept(outbox)
-    assert worker.probe(first).state is state
+    assert worker.probe(second).state is state
     assert worker.hold.read() is None
     assert "the relay answers again" in caplog.text
-    assert worker.due.take(10).publish == [second.id]
-    assert worker.deliver(second).state is State.SENT
+    assert worker.due.take(10).publish == [first.id]
+    assert worker.deliver(first).state is State.SENT
+
+
+@pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DATA, Stage.END])
+def test_a_probe_that_hears_nothing_releases_nothing(make_worker: MakeWorker, outbox: Outbox, stage: Stage) -> None:
+    worker = make_worker(RelayError("Connection refused"), lost(stage, "timed out"))
+    worker.deliver(accept(outbox))
+    assert worker.probe(accept(outbox)).state is State.RETRYING
+    assert worker.hold.read() is not None
 
 
 def test_a_probe_that_finds_the_relay_still_away_holds_on(

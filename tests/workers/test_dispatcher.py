@@ -53,8 +53,10 @@ def heartbeats(database: Database) -> Heartbeats:
 
 
 @pytest.fixture
-def dispatcher(due_mails: DueMails, hold: RelayHold, queue: RememberingQueue, heartbeats: Heartbeats) -> Dispatcher:
-    dispatcher = Dispatcher(due_mails, hold, queue, None, heartbeats)
+def dispatcher(
+    database: Database, due_mails: DueMails, hold: RelayHold, queue: RememberingQueue, heartbeats: Heartbeats
+) -> Dispatcher:
+    dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, None), heartbeats)
     dispatcher.open()
     return dispatcher
 
@@ -208,12 +210,12 @@ def test_a_broker_that_cannot_say_how_much_it_has_loses_nothing(
 
 
 def test_several_dispatchers_publish_each_mail_once(
-    due_mails: DueMails, hold: RelayHold, heartbeats: Heartbeats, due: list[str]
+    database: Database, due_mails: DueMails, hold: RelayHold, heartbeats: Heartbeats, due: list[str]
 ) -> None:
     queues = [RememberingQueue() for _ in range(6)]
 
     def step(queue: RememberingQueue) -> None:
-        dispatcher = Dispatcher(due_mails, hold, queue, None, heartbeats)
+        dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, None), heartbeats)
         dispatcher.open()
         dispatcher.step()
 
@@ -357,6 +359,45 @@ def test_it_is_seen_while_a_broker_keeps_it_waiting(
         (seen,) = heartbeats.alive(Role.DISPATCHER)
         until(lambda: heartbeats.alive(Role.DISPATCHER)[0].seen_at > seen.seen_at)
         queue.go_on()
+
+
+def test_the_database_may_go_while_a_broker_keeps_it_waiting(
+    dispatcher: Dispatcher,
+    heartbeats: Heartbeats,
+    queue: RememberingQueue,
+    due: list[str],
+    outbox: Outbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_BEAT_EVERY_S", 0.01)
+    monkeypatch.setattr(module, "PERIOD_S", 0.01)
+    beat, tried = heartbeats.beat, threading.Semaphore(0)
+
+    def fail(*_arguments: object) -> None:
+        tried.release()
+        raise OutboxUnavailableError("away")
+
+    queue.hold_up()
+    with running(dispatcher):
+        assert queue.arrived.acquire(timeout=10)
+        monkeypatch.setattr(heartbeats, "beat", fail)
+        assert tried.acquire(timeout=10)
+        monkeypatch.setattr(heartbeats, "beat", beat)
+        queue.go_on()
+        until(lambda: set(due) <= set(queue.ids))
+        later = accept(outbox)
+        clock.pass_s(10)
+        until(lambda: later.id in queue.ids)
+
+
+def test_a_broker_that_keeps_it_waiting_does_not_keep_it_from_ending(
+    dispatcher: Dispatcher, queue: RememberingQueue, due: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PERIOD_S", 0.01)
+    queue.hold_up()
+    with running(dispatcher):
+        assert queue.arrived.acquire(timeout=10)
 
 
 def test_it_says_often_enough_that_it_lives() -> None:

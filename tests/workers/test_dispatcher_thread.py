@@ -11,6 +11,7 @@ from messaging.outbox.due import DueMails
 from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.retention import Retention
 from tests.fixtures.brokers import RememberingQueue
 from tests.fixtures.clock import Clock
 from tests.fixtures.storage import accept
@@ -40,7 +41,7 @@ def thread(
 ) -> Iterator[DispatcherThread]:
     monkeypatch.setattr(dispatcher_module, "PERIOD_S", 0.001)
     due = DueMails(database, 5, lambda: clock_ms() + 60_000)
-    dispatcher = Dispatcher(due, RelayHold(database, 60.0), queue, None, heartbeats)
+    dispatcher = Dispatcher(due, RelayHold(database, 60.0), queue, Retention(database, None), heartbeats)
     thread = DispatcherThread(dispatcher, heartbeats, lambda: clock() / 1000)
     yield thread
     thread.stop()

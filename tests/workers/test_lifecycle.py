@@ -20,6 +20,7 @@ from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail, Outcome
 from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.retention import Retention
 from messaging.outbox.states import State
 from tests.fixtures.brokers import RememberingQueue, message_for
 from tests.fixtures.flaky import FlakyClaims
@@ -54,7 +55,7 @@ class Running:
         hold = RelayHold(database, 60.0)
         delivery = Delivery(self.claims, self.leases, hold, self.transport, (60.0,))
         self.queue = RememberingQueue()
-        dispatcher = Dispatcher(self.due, hold, self.queue, None, self.heartbeats)
+        dispatcher = Dispatcher(self.due, hold, self.queue, Retention(database, None), self.heartbeats)
         thread = DispatcherThread(dispatcher, self.heartbeats)
         self.lifecycle = Lifecycle(delivery, self.leases, self.heartbeats, self.transport, thread, lease_s, list(forks))
         broker = make_broker(BrokerUrl(), [self.lifecycle])

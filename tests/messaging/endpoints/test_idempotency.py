@@ -147,6 +147,20 @@ def test_a_key_that_is_none_is_refused(service: Service, form: str, bad: str) ->
     assert service.mails == []
 
 
+def test_the_time_of_a_request_that_comes_again_is_its_own_and_is_logged_with_it(service: Service, key: str) -> None:
+    """The mail is one; each line of the log is a request that was here, and whoever is told a time finds it there."""
+    headers = {"Idempotency-Key": "order-1", "X-API-Key": key}
+    first, again = (service.public.post_form("/?talktome", "sendmail=me@example.com", headers) for _ in range(2))
+    assert (first.status, again.status) == (202, 202)
+    assert first.id == again.id
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(service.mails) == 1
+    for answer, line in zip((first, again), service.log_lines, strict=True):
+        time, _, request_id = line.split()
+        assert answer.text.startswith(f"logged {time}; accepted for me@example.com, ")
+        assert answer.headers["X-Request-ID"] == request_id
+
+
 def test_a_get_has_none(service: Service) -> None:
     answer = service.public.get("/?sendmail=me@example.com&talktome", {"Idempotency-Key": "order-1"})
     assert (answer.status, answer.text) == (400, "error: Idempotency-Key: is for POST")

@@ -152,6 +152,32 @@ def test_while_the_database_is_stuck_nobody_waits_for_long_but_who_is_being_writ
     assert written(database_path) == {1, 5}
 
 
+def test_while_the_database_is_slow_only_so_many_wait_for_it(
+    database: Database, database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_module, "_SLOW_S", 0.0)
+    writer = Writer(held=True)
+    group = GroupCommit(database.accepting, writer, most=3)
+    with ThreadPoolExecutor(8) as pool:
+        futures = submit_behind(group, writer, [1, 2, 3], pool)
+        with pytest.raises(OutboxUnavailableError, match="the database is slow, and 3 wait for it"):
+            group.submit(4)
+        writer.go_on()
+        assert [future.result(10) for future in futures] == ["result of 1", "result of 2", "result of 3"]
+    assert group.submit(5) == "result of 5"
+    assert written(database_path) == {1, 2, 3, 5}
+
+
+def test_as_long_as_it_is_not_all_may_come(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_module, "_SLOW_S", 60.0)
+    writer = Writer(held=True)
+    group = GroupCommit(database.accepting, writer, most=3)
+    with ThreadPoolExecutor(8) as pool:
+        futures = submit_behind(group, writer, [1, 2, 3, 4], pool)
+        writer.go_on()
+        assert len([future.result(10) for future in futures]) == 4
+
+
 def test_a_database_that_is_away_fails_all_who_wait_after_one_try(
     database: Database, database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,7 +133,7 @@ def test_each_finds_its_mails_by_the_index_that_is_made_for_it(
         (plans.of("SELECT mails.id, mails.state, mails.claims", "mails.due_at <= ?"), by_time),
         (plans.of("SELECT mails.id, mails.state, mails.claims", "mails.due_at > ?"), by_time),
     ):
-        assert plan[0].startswith(step)
+        assert any(line.startswith(step) for line in plan)
 
 
 def test_what_counts_and_what_came_before_is_found_without_reading_all_of_it(

@@ -92,6 +92,19 @@ def test_while_it_is_held_the_probe_alone_can_be_claimed_and_says_so(
     assert [claim.is_probe for claim in given.values() if claim] == [True]
 
 
+def test_mails_probe_in_turns(outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock) -> None:
+    mails = {accept(outbox).id for _ in range(3)}
+    hold.begin(REASON)
+    probes = []
+    for _ in range(6):
+        clock.pass_s(PROBE_EVERY_S)
+        claim = claim_probe(claims, hold)
+        probes.append(claim.mail.id)
+        claims.finish(Finish(claim, State.QUEUED, clock(), charged=False, attempt=None))
+        hold.begin(REASON)
+    assert set(probes[:3]) == set(probes[3:]) == mails
+
+
 def test_the_probe_is_claimed_once(outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock) -> None:
     accept(outbox)
     hold.begin(REASON)

@@ -1,0 +1,64 @@
+"""Looks through the files that programs under test wrote for addresses, keys, links and passwords of the tests."""
+
+import os
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Final, NamedTuple
+
+#: What tests use as such, told by its form: people have addresses below "example" (RFC 2606), passwords are "hunter"
+#: and a number, and the others have a form of their own. What is masked, `m***@example.com`, is none.
+SECRETS: Final = {
+    "an address": re.compile(rb"[\w!#$%&'+/=?^`{|}~.\x80-\xff-]+(?:@|%40)(?:[\w\x80-\xff-]+\.)*example\b"),
+    "a key": re.compile(rb"msg_[\w-]{20,}"),
+    "a link": re.compile(rb"\blink=[\w.-]{20,}|[\w-]{20,}\.[\w-]{64}(?![\w-])"),
+    "a password": re.compile(rb"hunter\d|://[^/\s:@]*:[^/\s@]+@"),
+}
+
+#: Files that are not looked at, by their path below the folder: where mails are, and what tests write as operators do.
+MAY_HOLD_THEM: Final = (
+    "*.db",  # the outbox
+    "*.db-wal",
+    "*.db-shm",
+    "*mailbox/*",  # the Maildir
+    "*/.env",
+    "*/password",  # what EMAIL_PASSWORD_FILE and
+    "*/url",  # SMTP_URL_FILE name
+)
+
+#: Lines that may stand anywhere: what the service proposes to newcomers.
+PROPOSED: Final = re.compile(rb"^(?:[^|\n]*\|)? +curl '.*$", re.MULTILINE)
+
+#: Characters before and after what was found that are shown with it.
+_AROUND: Final = 60
+
+
+class Leak(NamedTuple):
+    """Something that must not be where it is."""
+
+    file: Path
+    what: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what}: …{self.where}…"
+
+
+def leaks(folder: Path) -> Iterator[Leak]:
+    """Find what must not be in the files below a folder."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            file = Path(place, name)
+            below = str(file.relative_to(folder))
+            if file.is_file() and not file.is_symlink() and not any(fnmatch(below, may) for may in MAY_HOLD_THEM):
+                yield from _leaks_of(file)
+
+
+def _leaks_of(file: Path) -> Iterator[Leak]:
+    text = PROPOSED.sub(b"", file.read_bytes())
+    for what, form in SECRETS.items():
+        # One of a kind is enough to fail, and as much as anybody reads.
+        if found := form.search(text):
+            around = text[max(0, found.start() - _AROUND) : found.end() + _AROUND]
+            yield Leak(file, what, around.decode(errors="replace").replace("\n", "⏎"))

@@ -1,0 +1,77 @@
+"""What counts as written down though it must not be, and what does not."""
+
+from pathlib import Path
+
+import pytest
+
+from messaging.draft import Draft
+from messaging.keys import Keys
+from messaging.links import Links
+from messaging.outbox.database import Database
+from messaging.outbox.secret import DatabaseSecret
+from tests.fixtures.storage import database, database_path
+from tests.leaks.scan import leaks
+
+__all__ = ["database", "database_path"]
+
+
+def found_in(folder: Path, text: str, name: str = "web.out") -> list[str]:
+    file = folder / "looked-at" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    try:
+        return [leak.what for leak in leaks(folder / "looked-at")]
+    finally:
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("mail 1 accepted for me@{}.com", "an address"),
+        ("to=<me+tag@{}.org>", "an address"),
+        ("GET /?sendmail=me%40{}.com", "an address"),
+        ("jürgen@bücher.{}", "an address"),
+        ("t000001@{}", "an address"),
+        ("amqp://guest:guest@127.0.0.1", "a password"),
+        ("535 {}2 is wrong", "a password"),
+    ],
+)
+def test_an_address_or_a_password_is_found_wherever_it_stands(tmp_path: Path, text: str, what: str) -> None:
+    # Put together here: the log of this run is looked through, too.
+    text = text.format("hunter" if "535" in text else "example")
+    assert found_in(tmp_path, f"line\nline {text} and more\nline") == [what]
+
+
+def test_keys_and_links_as_they_are_made_are_found(tmp_path: Path, database: Database) -> None:
+    key = Keys(database).add("test")
+    link = Links(DatabaseSecret(database)).make(Draft("me@example.com", "subject", "text"), 60)
+    assert found_in(tmp_path, f"by {key}\n") == ["a key"]
+    assert found_in(tmp_path, f"GET /?link={link}\n") == ["a link"]
+    assert found_in(tmp_path, f"token {link}\n") == ["a link"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mail 1 accepted for m***@example.com",
+        "at http://127.0.0.1:8080/?sendmail",
+        "amqp://***@127.0.0.1:5672",
+        "messaging@localhost",
+        "not allowed: @example.com",
+        "  curl 'http://127.0.0.1:8080/?sendmail=me@example.com'",
+        "12:00:00 web.1     |   curl 'http://127.0.0.1:8080/?sendmail=me@example.com'",
+    ],
+)
+def test_what_is_masked_or_proposed_is_none(tmp_path: Path, text: str) -> None:
+    assert found_in(tmp_path, text) == []
+
+
+@pytest.mark.parametrize("name", ["messaging.db", "messaging.db-wal", "mailbox/new/1.M2"])
+def test_where_mails_are_kept_they_may_be(tmp_path: Path, name: str) -> None:
+    assert found_in(tmp_path, "me@example.com", name) == []
+
+
+@pytest.mark.parametrize("name", ["web.out", "web.out.before-0", "nginx/nginx.log", "talktome.log.1", "db.log"])
+def test_everywhere_else_they_may_not(tmp_path: Path, name: str) -> None:
+    assert found_in(tmp_path, "me@example.com", name) == ["an address"]
