@@ -48,7 +48,7 @@ def check_head(head: bytes) -> bytes:
     if head.translate(None, _ALLOWED):
         raise HeadError("control characters in the header")
     if not _LINE.match(head):
-        raise HeadError("the first line must be a method in capitals, a URL in ASCII without spaces, and HTTP/1.1")
+        raise HeadError("the first line must be a method in capitals, a URL in ASCII without spaces, and a version")
     head = head.replace(b"\t", b" ")
     if b"\r\n " in head:
         # RFC 9112, section 5.2: a server "MUST either reject the message" or unfold it.
@@ -85,7 +85,7 @@ def check_framing(head: bytes, version: str, fields: Mapping[str, str]) -> None:
     # RFC 9112, section 6.1: with HTTP/1.0 "the framing is faulty"; with a Content-Length "it ought to be handled as an
     # error"; chunked is not applied twice, and we know no other coding.
     if version == "1.0" or "CONTENT_LENGTH" in fields:
-        raise HeadError("Transfer-Encoding is for HTTP/1.1, and without a Content-Length")
+        raise HeadError("Transfer-Encoding goes with neither a Content-Length nor this version of HTTP")
     _, _, after = folded.partition(_CODING)
     if after.partition(b"\r\n")[0].strip() != b"chunked" or _CODING in after:
         raise HeadError("Transfer-Encoding must be chunked")
