@@ -17,6 +17,7 @@ _LOG: Final = logging.getLogger(__name__)
 #: Libraries that tell every step of their own at `info` or warn of what we handle ourselves.
 _QUIET = {
     "pika": logging.CRITICAL,
+    "waitress": logging.WARNING,
     "waitress.queue": logging.ERROR,
 }
 

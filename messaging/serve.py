@@ -8,6 +8,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from config import open_files
 from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
 from config.logs import configure_logging, say
@@ -70,6 +71,7 @@ _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 def serve(settings: Settings) -> None:
     """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT."""
     keep_to_one_processor()
+    open_files.allow_many()
     configure_logging(settings.log_format, settings.log_level)
     log_uncaught()
     database = Database(settings.database_url)

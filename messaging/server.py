@@ -2,35 +2,44 @@
 
 import select
 import socket
+import sys
 import threading
 import time
-from http import HTTPStatus
+from operator import attrgetter
 from typing import Any, Final
 
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.server import create_server
-from waitress.task import ErrorTask, WSGITask
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
 
+from config import open_files
 from config.errors import MessagingError
 from config.values import Endpoint
 from messaging.application import Wsgi
-from messaging.errors import RequestError, ServerRefusalError, TooLargeError
-from messaging.replies import render_error
-from messaging.request import request_id, wants_json
+from messaging.channel import Channel
 
 #: Bytes of a request's line and header fields.
 MAX_HEADER_BYTES: Final = 32 * 1024
 
-#: Open connections, idle ones included.
+#: Open connections, idle ones included; one place is kept free for who comes next.
 MOST_CONNECTIONS: Final = 1000
+
+#: A connection is not closed to make room for another before it has waited this long for its request, in seconds.
+SPARED_S: Final = 1.0
 
 #: Connections that the kernel takes in before we do.
 _BACKLOG: Final = 1024
 
 #: A connection without traffic is closed after this long, in seconds.
 IDLE_TIMEOUT_S: Final = 30
+
+#: Nor may a connection take longer than this for its next request to be whole, in seconds: one that sends a byte now
+#: and then is never without traffic.
+REQUEST_WITHIN_S: Final = 60
+
+#: How often connections are looked at for these two, in seconds.
+_LOOK_AFTER_S: Final = 5
 
 #: How long a stopping server answers what was begun, and how long it keeps idle connections open for a request that
 #: may be on its way, in seconds.
@@ -120,19 +129,64 @@ class Server:
         wasyncore.loop(timeout=timeout_s, use_poll=True, map=self._watched, count=1)
 
 
+class _Listener(TcpWSGIServer):
+    """Waitress's server, with a limit on how long a connection may wait for its next request to be whole."""
+
+    channel_class = Channel
+    active_channels: dict[int, Any]  # type: ignore[assignment]
+
+    def __init__(self, application: Wsgi, listener: socket.socket, adj: Adjustments, watched: Any) -> None:
+        dispatcher = ThreadedTaskDispatcher()
+        dispatcher.set_thread_count(adj.threads)
+        self.draining = False
+        # A third of the files that we may open: there are another server, the database and the logs.
+        self._most = min(MOST_CONNECTIONS, open_files.most() // 3)
+        where = (listener.family, listener.type, listener.proto, listener.getsockname())
+        super().__init__(
+            application, watched, True, listener, dispatcher=dispatcher, adj=adj, sockinfo=where, bind_socket=False
+        )
+
+    def maintenance(self, now: float) -> None:
+        """Close what has been silent for too long, as Waitress does, and what dribbles."""
+        super().maintenance(now)  # type: ignore[arg-type]
+        began_by = time.monotonic() - REQUEST_WITHIN_S
+        for channel in self.active_channels.values():
+            if not channel.requests and channel.waits_since < began_by:
+                channel.will_close = True
+
+    def readable(self) -> bool:
+        """Whether another connection may come in; who comes while none may waits in the kernel."""
+        accepts: bool = super().readable()
+        return accepts and (len(self.active_channels) < self._most or self._make_room())
+
+    def _make_room(self) -> bool:
+        """Close the connection that has been waiting longest: who opens many and says nothing shuts nobody out."""
+        spared = time.monotonic() - SPARED_S
+        waiting = (
+            channel
+            for channel in self.active_channels.values()
+            if not channel.requests and channel.waits_since < spared
+        )
+        longest = min(waiting, key=attrgetter("waits_since"), default=None)
+        if longest:
+            longest.handle_close()
+        return longest is not None
+
+
 def _make(
     application: Wsgi, listener: socket.socket, threads: int, max_body_bytes: int, watched: dict[int, Any]
 ) -> Any:
-    server: Any = create_server(
-        application,
-        map=watched,
+    adjustments = Adjustments(
         sockets=[listener],
         threads=threads,
         ident=None,
         backlog=_BACKLOG,
-        connection_limit=MOST_CONNECTIONS,
+        # Waitress would stop to accept, until somebody hangs up; ours has a limit of its own.
+        connection_limit=sys.maxsize,
         channel_timeout=IDLE_TIMEOUT_S,
-        cleanup_interval=IDLE_TIMEOUT_S // 3,
+        cleanup_interval=_LOOK_AFTER_S,
+        # A client that hangs up is nothing to write down.
+        log_socket_errors=False,
         max_request_header_size=MAX_HEADER_BYTES,
         # Waitress refuses a body that is as large as this.
         max_request_body_size=max_body_bytes + 1,
@@ -140,77 +194,8 @@ def _make(
         clear_untrusted_proxy_headers=False,
         asyncore_use_poll=True,
     )
-    server.channel_class = _Channel
-    server.draining = False
-    return server
+    return _Listener(application, listener, adjustments, watched)
 
 
 def _is_idle(channel: Any) -> bool:
     return not channel.requests and channel.request is None and not channel.total_outbufs_len
-
-
-class _Task(WSGITask):
-    """One request; while the server drains, its connection ends with it."""
-
-    channel: Any
-
-    def write(self, data: bytes) -> None:
-        whole = bool(data) and not self.wrote_header and self.has_body and self.content_length == len(data)
-        if not whole:
-            super().write(data)
-            return
-        # Waitress would send the header by itself: two system calls, and two packets, for each answer.
-        self.channel.write_soon(self.build_response_header() + data)
-        self.wrote_header = True
-        self.content_bytes_written = len(data)
-
-    def build_response_header(self) -> bytes:
-        if self.channel.server.draining:
-            self.set_close_on_finish()
-        header: bytes = super().build_response_header()
-        return header
-
-
-class _ErrorTask(ErrorTask):
-    """A request that Waitress itself refuses, answered in the form of all our errors."""
-
-    request: Any
-
-    def execute(self) -> None:
-        headers = self.request.headers
-        given_id = request_id({"HTTP_X_REQUEST_ID": headers.get("X_REQUEST_ID", "")})
-        as_json = wants_json(headers.get("ACCEPT", ""), headers.get("CONTENT_TYPE", ""))
-        reply = render_error(given_id, self._refusal(), as_json=as_json)
-        self.status = reply.status
-        self.response_headers = [*self.response_headers, *reply.headers]
-        self.set_close_on_finish()
-        self.content_length = len(reply.body)
-        self.write(reply.body)
-
-    def _refusal(self) -> RequestError:
-        error = self.request.error
-        if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return TooLargeError(f"a body has at most {self.channel.adj.max_request_body_size - 1} bytes")
-        # Waitress quotes what it refuses at the end of its words; that is the client's, and may be a secret of theirs.
-        words = str(error.body).partition('"')[0].strip()
-        # A transfer coding that is not known is a 501 to Waitress; nothing that a client sends is a 5xx to us.
-        code = HTTPStatus.BAD_REQUEST if error.code == HTTPStatus.NOT_IMPLEMENTED else error.code
-        return ServerRefusalError(code, words)
-
-
-class _Parser(HTTPRequestParser):
-    """Reads a request; what Waitress does not expect ends in a refusal, not in a lost connection."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        try:
-            super().parse_header(header_plus)
-        except ValueError as error:  # a length of thousands of digits, a host with half a bracket
-            raise ParsingError("Bad URI or Content-Length") from error
-
-
-class _Channel(HTTPChannel):
-    """A connection whose requests are read and answered by the classes above."""
-
-    parser_class = _Parser
-    task_class = _Task
-    error_task_class = _ErrorTask

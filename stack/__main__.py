@@ -16,7 +16,7 @@ from config.masking import mask
 from config.settings import Settings, environment
 from config.start import FAILED, USED_WRONGLY
 from config.values import endpoint
-from stack.addresses import check_free, edge_listen, reachable, tunnel_address
+from stack.addresses import check_free, edge_listen, edge_rate, reachable, tunnel_address
 from stack.manager import Manager, Part
 from stack.nginx import Edge
 from stack.ports import free_port
@@ -47,6 +47,7 @@ def main() -> int:
             listen=str(listen),
             web=str(reachable(settings.listen)),
             max_body_bytes=settings.max_body_bytes,
+            requests_per_s=edge_rate(environ),
             run_directory=(_VAR / "nginx").absolute(),
             tunnel=tunnel_address(environ),
         )

@@ -1,4 +1,4 @@
-"""Where the parts of the stack listen, settled before any of them starts."""
+"""Where the parts of the stack listen and what Nginx lets in, settled before any of them starts."""
 
 import errno
 import ipaddress
@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 
 from config.errors import SettingError
-from config.values import Endpoint, endpoint
+from config.values import Endpoint, endpoint, integer
 from stack.errors import StackError
 from stack.ports import is_free
 
@@ -37,6 +37,19 @@ def tunnel_address(environ: Mapping[str, str]) -> str:
     except ValueError:
         allowed = "an address or a network such as 127.0.0.1 or 10.0.0.0/8"
         raise SettingError("TUNNEL_ADDRESS", f'"{text}" cannot be used', allowed) from None
+
+
+def edge_rate(environ: Mapping[str, str]) -> int:
+    """How many requests a second Nginx lets one client go on sending: `EDGE_RATE`, which is the stack's own setting.
+
+    Raises:
+        SettingError: it cannot be used.
+    """
+    text = environ.get("EDGE_RATE") or "100"
+    try:
+        return integer(1, 1_000_000)(text)
+    except ValueError as error:
+        raise SettingError("EDGE_RATE", f'"{text}" cannot be used', str(error)) from None
 
 
 def check_free(listeners: Mapping[str, Endpoint]) -> None:

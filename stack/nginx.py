@@ -45,6 +45,8 @@ class Edge:
     max_body_bytes: int
     #: A folder of this Nginx alone, for its configuration and its pid.
     run_directory: Path
+    #: Requests a second that one client may go on sending.
+    requests_per_s: int = 100
     #: Where the ngrok agent connects from: on one machine, from here.
     tunnel: str = "127.0.0.1"
 
@@ -54,6 +56,7 @@ class Edge:
             "EDGE_LISTEN": self.listen,
             "WEB_ADDRESS": self.web,
             "MAX_BODY_BYTES": str(self.max_body_bytes),
+            "EDGE_RATE": str(self.requests_per_s),
             "RUN_DIR": str(self.run_directory),
             "TUNNEL_ADDRESS": self.tunnel,
         }

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from config.logs import configure_logging, say
+from config.uncaught import log_uncaught
 from tests.fixtures.waiting import until
 
 KEY = "msg_ZmFrZS1mYWtlLWZha2UtZmFrZS1mYWtlLWZha2UtZmE"
@@ -21,7 +22,7 @@ def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     hooks = threading.excepthook, sys.excepthook
-    others = {name: logging.getLogger(name).level for name in ("pika", "waitress.queue")}
+    others = {name: logging.getLogger(name).level for name in ("pika", "waitress", "waitress.queue")}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -171,8 +172,20 @@ def test_neither_words_nor_an_exception_of_a_client_make_a_line_that_looks_like_
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_what_nobody_caught_is_logged_like_anything_else(stream: io.StringIO) -> None:
+@pytest.mark.parametrize("end", ["\n", "\r", "\x85", "\u2028", "\x1b[2K"])
+def test_what_is_quoted_in_text_begins_no_line_of_its_own(stream: io.StringIO, end: str) -> None:
     configure_logging("text", "info", stream)
+    logging.getLogger("waitress").warning("Exception while serving %s", f"/é{end}1970-01-01T00:00:00Z INFO    forged")
+    text = written(stream)
+    assert len(text.splitlines()) == 1
+    assert text.removesuffix("\n").isprintable()
+
+
+def test_what_nobody_caught_is_logged_like_anything_else(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    for owner, name in ((sys, "excepthook"), (threading, "excepthook"), (sys, "unraisablehook")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    configure_logging("text", "info", stream)
+    log_uncaught()
 
     def fail() -> None:
         raise ValueError("no mail for me@example.com")
@@ -187,8 +200,9 @@ def test_what_nobody_caught_is_logged_like_anything_else(stream: io.StringIO) ->
         sys.excepthook(ValueError, error, None)
     sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
     text = written(stream)
-    assert text.count("CRITICAL config.logs: ") == text.count("ValueError: no mail for m***@example.com") == 2
+    assert text.count("CRITICAL config.uncaught: ") == text.count("ValueError: no mail for m***@example.com") == 2
     assert "me@" not in text
+    logging.captureWarnings(False)
 
 
 def test_libraries_do_not_tell_every_step_of_their_own(stream: io.StringIO) -> None:

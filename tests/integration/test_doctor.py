@@ -250,7 +250,7 @@ def test_a_url_has_to_lead_to_this_service(doctor: Doctor, system: System, tmp_p
 
 def test_through_nginx_nobody_can_claim_to_be_somebody_else(doctor: Doctor, system: System, tmp_path: Path) -> None:
     require("nginx")
-    with Nginx(Edge(free_address(), system.address, 262144, tmp_path / "nginx", "127.0.0.9")) as edge:
+    with Nginx(Edge(free_address(), system.address, 262144, tmp_path / "nginx", tunnel="127.0.0.9")) as edge:
         assert doctor.crosses(url=edge.url) == {}
 
 

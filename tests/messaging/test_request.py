@@ -1,8 +1,11 @@
 """A request, read out of the environ: its id, its body, and the form of the answer that it wants."""
 
+import re
 from io import BytesIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from messaging.errors import BadRequestError, TooLargeError, UnsupportedTypeError
 from messaging.request import FORM, JSON, Request, request_id
@@ -21,6 +24,11 @@ def test_any_other_id_is_replaced(given: str) -> None:
     made = request_id(environ(headers={"X-Request-ID": given}))
     assert made != given
     assert request_id(environ(headers={"X-Request-ID": made})) == made
+
+
+@given(st.text() | st.from_regex(r"[A-Za-z0-9._-]{0,70}\n?"))
+def test_whatever_a_proxy_says_the_id_can_stand_in_a_log(given: str) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9._-]{8,64}", request_id(environ(headers={"X-Request-ID": given})))
 
 
 def test_a_request_without_an_id_gets_one_of_its_own() -> None:

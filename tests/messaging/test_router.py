@@ -3,8 +3,10 @@
 from http import HTTPStatus
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from messaging.errors import MethodNotAllowedError, NotFoundError
+from messaging.errors import MethodNotAllowedError, NotFoundError, RequestError
 from messaging.replies import Answer
 from messaging.request import Request
 from messaging.router import Router
@@ -106,3 +108,19 @@ def test_options_says_which_methods_there_are(router: Router, path: str, allow: 
     endpoint, _ = router.find("OPTIONS", path)
     answer = endpoint(request())
     assert (answer.status, answer.headers) == (HTTPStatus.NO_CONTENT, [("Allow", allow)])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["GET", "POST", "HEAD", "OPTIONS"]) | st.text(),
+    st.lists(st.sampled_from(["/", "things", "healthz", "..", "%2f"]) | st.text(max_size=3)).map("".join),
+)
+def test_whatever_path_and_method_there_are_they_lead_to_an_endpoint_or_are_refused(
+    router: Router, method: str, path: str
+) -> None:
+    try:
+        _, argument = router.find(method, path)
+    except RequestError:
+        return
+    assert "/" not in argument
+    assert path.endswith(argument)

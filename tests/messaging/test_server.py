@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -236,6 +237,156 @@ def test_after_a_refusal_others_are_answered(server: Server) -> None:
     with Connection(server.endpoint) as connection:
         connection.get("/")
         assert connection.answer().text == "fast"
+
+
+# Clients that are slow on purpose.
+
+
+def half_sent(server: Server, count: int) -> list[Connection]:
+    """Connections that begin a request and do not end it: half of them in its header, half in its body."""
+    connections = [Connection(server.endpoint) for _ in range(count)]
+    for number, connection in enumerate(connections):
+        connection.send(post(b"text=" + b"x" * 100)[: 30 if number % 2 else -50])
+    until(lambda: sum(each.request is not None for each in list(server._server.active_channels.values())) == count)
+    return connections
+
+
+def test_slow_clients_hold_no_thread(make_server: MakeServer) -> None:
+    server = make_server(threads=1)
+    server.start()
+    with contextlib.ExitStack() as stack:
+        for each in half_sent(server, 100):
+            stack.callback(each.close)
+        with Connection(server.endpoint) as connection:
+            for _ in range(3):
+                connection.get("/")
+                assert connection.answer().text == "fast"
+
+
+@pytest.fixture
+def impatient_server(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """One that looks after its connections all the time."""
+    monkeypatch.setattr(module, "_LOOK_AFTER_S", 0)
+    monkeypatch.setattr(module, "REQUEST_WITHIN_S", 0.5)
+    server = make_server()
+    server.start()
+    return server
+
+
+def dribble(connection: Connection, what: bytes) -> None:
+    """Send it again and again, until the server has enough of that."""
+    for _ in range(500):
+        connection.send(what)
+        time.sleep(0.02)  # it is the client that is slow
+
+
+@pytest.mark.parametrize(
+    ("begun", "dribbled"),
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"x", id="a header"),
+        pytest.param(post(b"text=" + b"x" * 1000)[:-900], b"x", id="a body"),
+        pytest.param(post(b"", chunked=True)[:-7], b"1\r\nx\r\n", id="chunks"),
+        pytest.param(b"", b"\r\n\r\n", id="empty lines"),
+    ],
+)
+def test_who_sends_a_byte_now_and_then_is_not_listened_to_for_ever(
+    impatient_server: Server, begun: bytes, dribbled: bytes
+) -> None:
+    with Connection(impatient_server.endpoint) as connection:
+        connection.send(begun)
+        began = time.monotonic()
+        with pytest.raises(ConnectionError):
+            dribble(connection, dribbled)
+        assert 0.4 < time.monotonic() - began < 5
+
+
+def test_who_sends_whole_requests_is_listened_to_for_as_long_as_they_like(impatient_server: Server) -> None:
+    with Connection(impatient_server.endpoint) as connection:
+        began = time.monotonic()
+        while time.monotonic() - began < 1.2:
+            connection.get("/")
+            assert connection.answer().text == "fast"
+            time.sleep(0.1)  # it is the client that is slow
+
+
+def test_a_request_that_takes_long_to_answer_is_answered(impatient_server: Server, endpoints: Endpoints) -> None:
+    with Connection(impatient_server.endpoint) as connection:
+        connection.get("/slow")
+        until(lambda: len(endpoints.arrived) == 1)
+        time.sleep(0.7)  # longer than a request may take to arrive
+        endpoints.go_on()
+        assert connection.answer().text == "slow"
+        connection.get("/")
+        assert connection.answer().text == "fast"
+
+
+def test_a_silent_connection_is_closed(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_AFTER_S", 0)
+    monkeypatch.setattr(module, "IDLE_TIMEOUT_S", 1)
+    server = make_server()
+    server.start()
+    with Connection(server.endpoint) as silent, Connection(server.endpoint) as half:
+        half.send(b"GET / HTTP/1.1\r\n")
+        assert silent.is_at_its_end()
+        assert half.is_at_its_end()
+
+
+def test_where_there_is_no_room_who_has_said_nothing_for_longest_makes_some(
+    make_server: MakeServer, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_CONNECTIONS", 4)
+    monkeypatch.setattr(module, "SPARED_S", 0.0)
+    server = make_server()
+    server.start()
+    with contextlib.ExitStack() as stack:
+        busy = stack.enter_context(Connection(server.endpoint))
+        busy.get("/slow")
+        until(lambda: len(endpoints.arrived) == 1)
+        silent, first, second = (stack.enter_context(Connection(server.endpoint)) for _ in range(3))
+        assert silent.is_at_its_end()
+        first.get("/")
+        assert first.answer().text == "fast"
+        newcomer = stack.enter_context(Connection(server.endpoint))
+        assert second.is_at_its_end()
+        for each in (newcomer, first):
+            each.get("/")
+            assert each.answer().text == "fast"
+        endpoints.go_on()
+        assert busy.answer().text == "slow"
+
+
+def test_where_all_are_being_answered_who_comes_then_waits(
+    make_server: MakeServer, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_CONNECTIONS", 3)
+    server = make_server()
+    server.start()
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(Connection(server.endpoint)) for _ in range(12)]
+        for connection in connections:
+            connection.get("/slow", "Connection: close")
+        until(lambda: len(endpoints.arrived) == 3)
+        assert len(server._server.active_channels) == 3
+        endpoints.go_on()
+        assert [connection.answer().text for connection in connections] == ["slow"] * 12
+
+
+def test_a_client_that_hangs_up_is_nothing_to_write_down(
+    server: Server, endpoints: Endpoints, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING")
+    for sent in (b"", b"GET / HTTP/1.1\r\n", post(b"text=x")[:-1], b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"):
+        with Connection(server.endpoint) as connection:
+            connection.send(sent)
+            # It is reset, not closed.
+            connection._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    endpoints.go_on()
+    until(lambda: not server._server.active_channels)
+    with Connection(server.endpoint) as connection:
+        connection.get("/")
+        assert connection.answer().text == "fast"
+    # What Waitress says of its queue is never logged (config/logs.py).
+    assert [record.message for record in caplog.records if record.name != "waitress.queue"] == []
 
 
 # Its end: `stop` while requests are at every point of their way.

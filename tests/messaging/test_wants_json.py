@@ -1,6 +1,8 @@
 """Who gets JSON: who asks for it, or sent it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from messaging.request import wants_json
 
@@ -27,3 +29,9 @@ from messaging.request import wants_json
 )
 def test_json_is_for_who_asks_for_it_or_sent_it(accept: str, content_type: str, json: bool) -> None:
     assert wants_json(accept, content_type) is json
+
+
+@given(st.text() | st.text(st.sampled_from("aplicton/jsq=0.;, *")), st.text())
+def test_whatever_else_is_accepted_who_asks_for_it_gets_it(accept: str, content_type: str) -> None:
+    wants_json(accept, content_type)
+    assert wants_json(f"{accept}, application/json", content_type)

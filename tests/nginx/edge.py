@@ -92,6 +92,10 @@ class Edge:
             self._process = None
 
     @property
+    def address(self) -> tuple[str, int]:
+        return self._address
+
+    @property
     def access_log(self) -> str:
         assert self._process is None, "the log is complete only after the stop"
         return (self._folder / "out").read_text()

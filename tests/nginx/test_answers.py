@@ -1,11 +1,13 @@
 """What the client gets: the service's own answers untouched, and one form of error where there is none."""
 
 import json
+import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.nginx.edge import MAX_BODY_BYTES, Answer, Edge
+from tests.nginx.edge import MAX_BODY_BYTES, TUNNEL, Answer, Edge
 from tests.nginx.upstream import Reply, Upstream
 
 
@@ -20,6 +22,10 @@ def assert_problem(answer: Answer, status: int) -> None:
     assert answer.headers.get_all("X-Request-ID") == [problem["request_id"]]
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["X-Robots-Tag"] == "noindex"
+    assert ("Allow" in answer.headers) == (status == 405)
+    assert ("Retry-After" in answer.headers) == (status in (429, 502, 503, 504))
     assert answer.headers["Server"] == "nginx"
 
 
@@ -87,7 +93,7 @@ def test_a_larger_body_is_a_413_and_never_reaches_the_web_process(edge: Edge, we
 
 
 def test_too_many_requests_at_once_from_one_address_are_a_429(idle_edge: Edge, web: Upstream) -> None:
-    idle_edge.start({"limit_conn clients 256": "limit_conn clients 1"})
+    idle_edge.start({"limit_conn connections 256": "limit_conn connections 1"})
     web.reply = Reply(hold=True)
     first = idle_edge.connect("127.0.0.3")
     first.request("GET", "/")
@@ -99,6 +105,43 @@ def test_too_many_requests_at_once_from_one_address_are_a_429(idle_edge: Edge, w
     assert idle_edge.request(client="127.0.0.4").status == 200, "another address is not meant"
     first.getresponse().read()
     first.close()
+
+
+def test_a_client_that_sends_too_fast_is_told_when_to_come_back(idle_edge: Edge, web: Upstream) -> None:
+    idle_edge.start({"burst=1000": "burst=2", "rate=100r/s": "rate=1r/m"})
+    answers = [idle_edge.request(client="127.0.0.3") for _ in range(4)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+    assert_problem(answers[-1], 429)
+    assert answers[-1].headers["Retry-After"] == "1"
+    assert idle_edge.request(client="127.0.0.4").status == 200, "another client is not meant"
+    assert len(web.requests()) == 4
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:a:b:c:d", True),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", True),
+        ("2001:db8::1", "2001:db8::2", True),
+        ("2001:db8::1", "2001:db8::a:b:c", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("2001:db8::1", "2001:db9::1", False),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("192.0.2.1", "192.0.2.1", True),
+    ],
+)
+def test_who_has_a_network_of_ipv6_is_one_client(idle_edge: Edge, first: str, again: str, same: bool) -> None:
+    idle_edge.start({" burst=1000 nodelay": "", "rate=100r/s": "rate=1r/m"})
+    statuses = [idle_edge.request(headers={"X-Forwarded-For": at}, client=TUNNEL).status for at in (first, again)]
+    assert statuses == [200, 429 if same else 200]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "PROPFIND", "CONNECT", "TRACE", "GETT"])
+def test_a_method_that_no_path_knows_never_reaches_the_web_process(edge: Edge, web: Upstream, method: str) -> None:
+    answer = edge.send(headers_of(f"{method} / HTTP/1.1".encode()))
+    assert_problem(answer, 405)
+    assert answer.headers["Allow"] == "GET, HEAD, POST, OPTIONS"
+    assert web.requests() == []
 
 
 def headers_of(*lines: bytes) -> bytes:
@@ -122,6 +165,20 @@ def headers_of(*lines: bytes) -> bytes:
 def test_what_nginx_refuses_itself_has_the_same_form(raw: bytes, status: int, edge: Edge, web: Upstream) -> None:
     assert_problem(edge.send(raw), status)
     assert web.requests() == []
+
+
+def test_a_request_of_http_0_9_never_reaches_the_web_process(edge: Edge, web: Upstream) -> None:
+    with socket.create_connection(edge.address, timeout=10) as connection:
+        connection.sendall(b"GET /?talktome\r\n")
+        received = b"".join(iter(partial(connection.recv, 65536), b""))
+    assert json.loads(received)["status"] == 400
+    assert web.requests() == []
+
+
+def test_a_request_without_a_host_reaches_the_web_process_with_one(edge: Edge, web: Upstream) -> None:
+    assert edge.send(b"GET / HTTP/1.0\r\n\r\n").status == 200
+    [seen] = web.requests()
+    assert seen.headers.get_all("Host") == ["localhost"]
 
 
 def test_a_refused_head_has_no_body(edge: Edge, web: Upstream) -> None:

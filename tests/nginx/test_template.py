@@ -10,9 +10,9 @@ import pytest
 from tests.nginx.edge import NOBODY, TEMPLATE, own_file, render, unprivileged
 
 
-def test_the_placeholders_are_the_five_that_both_ways_of_starting_fill_in() -> None:
+def test_the_placeholders_are_the_six_that_both_ways_of_starting_fill_in() -> None:
     found = set(re.findall(r"\$\{(\w+)\}", TEMPLATE.read_text()))
-    assert found == {"EDGE_LISTEN", "WEB_ADDRESS", "MAX_BODY_BYTES", "RUN_DIR", "TUNNEL_ADDRESS"}
+    assert found == {"EDGE_LISTEN", "WEB_ADDRESS", "MAX_BODY_BYTES", "EDGE_RATE", "RUN_DIR", "TUNNEL_ADDRESS"}
 
 
 @pytest.mark.parametrize("tunnel", ["127.0.0.1", "192.168.183.20", "192.168.183.0/24"])

@@ -4,7 +4,7 @@ import pytest
 
 from config.errors import SettingError
 from config.values import Endpoint
-from stack.addresses import check_free, tunnel_address
+from stack.addresses import check_free, edge_rate, tunnel_address
 from stack.errors import StackError
 from stack.ports import free_port
 
@@ -23,6 +23,18 @@ def test_anything_else_is_refused_in_one_line(text: str) -> None:
 
 def test_without_one_the_tunnel_is_on_this_machine() -> None:
     assert tunnel_address({}) == "127.0.0.1"
+
+
+def test_the_rate_is_a_number_of_requests_a_second() -> None:
+    assert edge_rate({}) == 100
+    assert edge_rate({"EDGE_RATE": "5000"}) == 5000
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1r/s; return 200", "10000000"])
+def test_another_rate_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        edge_rate({"EDGE_RATE": text})
+    assert str(caught.value) == f'EDGE_RATE: "{text}" cannot be used; allowed: a whole number from 1 to 1000000'
 
 
 def test_two_listeners_at_one_address_are_refused_by_name() -> None:

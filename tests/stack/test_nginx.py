@@ -33,13 +33,13 @@ def live(edge: Edge, web: Upstream) -> Edge:
     return dataclasses.replace(edge, listen=free_address(), web=web.address)
 
 
-def test_exactly_the_five_placeholders_are_replaced(edge: Edge) -> None:
+def test_exactly_the_six_placeholders_are_replaced(edge: Edge) -> None:
     template = (
-        "listen ${EDGE_LISTEN}; server ${WEB_ADDRESS}; size ${MAX_BODY_BYTES}; pid ${RUN_DIR}/pid;"
+        "listen ${EDGE_LISTEN}; server ${WEB_ADDRESS}; size ${MAX_BODY_BYTES}; rate ${EDGE_RATE}; pid ${RUN_DIR}/pid;"
         " from ${TUNNEL_ADDRESS}; keep $remote_addr ${scheme} $EDGE_LISTEN ${OTHER};"
     )
     assert edge.render(template) == (
-        f"listen 127.0.0.1:8000; server 127.0.0.1:8080; size 1000; pid {edge.run_directory}/pid;"
+        f"listen 127.0.0.1:8000; server 127.0.0.1:8080; size 1000; rate 100; pid {edge.run_directory}/pid;"
         " from 127.0.0.1; keep $remote_addr ${scheme} $EDGE_LISTEN ${OTHER};"
     )
 

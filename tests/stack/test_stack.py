@@ -216,7 +216,9 @@ def test_a_taken_address_is_one_line(tmp_path: Path, name: str) -> None:
             )
 
 
-@pytest.mark.parametrize(("name", "value"), [("EDGE_LISTEN", "everywhere"), ("MAX_BODY_BYTES", "a lot")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("EDGE_LISTEN", "everywhere"), ("MAX_BODY_BYTES", "a lot"), ("EDGE_RATE", "0")]
+)
 def test_a_bad_setting_is_one_line(tmp_path: Path, name: str, value: str) -> None:
     with stack(tmp_path, **{name: value}) as begun:
         assert begun.program.wait() == 2

@@ -1,0 +1,1 @@
+"""Hostile requests and clients, sent over sockets through Nginx and against Waitress alone."""

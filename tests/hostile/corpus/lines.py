@@ -1,0 +1,66 @@
+"""First lines that are none, targets in every form, and what is not HTTP at all."""
+
+from typing import Final
+
+from tests.hostile.cases import HOST, VICTIM, WAITS, Case, get, request
+
+_LINE: Final = "the first line must be"
+
+_MAIL: Final = b"/?sendmail=" + VICTIM
+
+LINES: Final = (
+    Case("a GET, to see that the table works", get(_MAIL), (202,), "accepted for", mails=(VICTIM,)),
+    Case("no method", request(b"/?talktome HTTP/1.1"), (400,), _LINE),
+    Case("a method in small letters", request(b"get /?talktome HTTP/1.1"), (400,), _LINE),
+    Case("a method with a NUL in it", request(b"G\0T /?talktome HTTP/1.1"), (400,), "control characters"),
+    Case("a method of 8 KB", request(b"G" * 8000 + b" /?talktome HTTP/1.1"), (405,), "this path answers"),
+    Case("a method that nobody knows", request(b"SEND /?talktome HTTP/1.1"), (405,), "this path answers GET"),
+    Case("CONNECT", request(b"CONNECT example.com:443 HTTP/1.1"), (404,), "nothing here", (400,)),
+    Case("TRACE", request(b"TRACE /?talktome HTTP/1.1"), (405,), "this path answers GET"),
+    Case("no version", request(b"GET /?talktome"), (400,), _LINE, WAITS),
+    Case("HTTP/1.2", request(b"GET /?talktome HTTP/1.2"), (400,), _LINE, (200,)),
+    Case("HTTP/2.0", request(b"GET /?talktome HTTP/2.0"), (400,), _LINE),
+    Case("HTTP/0.9 by name", request(b"GET /?talktome HTTP/0.9"), (400,), _LINE),
+    Case("a version in small letters", request(b"GET /?talktome http/1.1"), (400,), _LINE),
+    Case("the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (400,), _LINE),
+    Case("the beginning of TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x5a" * 60 + b"\r\n\r\n", (400,)),
+    Case("a proxy's own protocol", b"PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n" + get(b"/?talktome"), (400,), _LINE),
+    Case("FastCGI", b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\r\n\r\n", (400,)),
+    Case("SMTP", b"EHLO evil.example\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<" + VICTIM + b">\r\n\r\n", (400,), _LINE),
+    Case("bytes of all kinds", bytes(range(256)) * 4 + b"\r\n\r\n", (400,)),
+    Case("a space in the target", get(b"/?talktome=a b"), (400,), _LINE),
+    Case("two spaces", request(b"GET  /?talktome HTTP/1.1"), (400,), _LINE, (200,)),
+    Case("a tab for a space", request(b"GET\t/?talktome HTTP/1.1"), (400,), _LINE),
+    Case("a space at the end", request(b"GET /?talktome HTTP/1.1 "), (400,), _LINE, (200,)),
+    Case("a NUL in the target", get(b"/\0?talktome"), (400,), "control characters"),
+    Case("a control character in the target", get(b"/\x1b[2J?talktome"), (400,), "control characters"),
+    Case("UTF-8 in the target", get(b"/?sendmail=m\xc3\xa9" + VICTIM), (400,), _LINE, (400,)),
+    Case("a target of no shape", get(b"talktome"), (404,), "nothing here", (400,)),
+    Case("a query alone", get(b"?talktome"), (404,), "nothing here", (400,)),
+    Case("an asterisk", request(b"OPTIONS * HTTP/1.1"), (404,), "nothing here", (400,)),
+    Case("an absolute target of somebody else", get(b"http://evil.example/nothing"), (404,), "nothing here"),
+    Case("an absolute target with a mail", get(b"http://evil.example" + _MAIL), (202,), mails=(VICTIM,)),
+    Case("an absolute target of another scheme", get(b"ftp://evil.example/nothing"), (404,), "nothing here"),
+    Case("a scheme that runs code", get(b"javascript:alert(1)//"), (404,), "nothing here", (400,)),
+    Case("a file", get(b"file:///etc/passwd"), (404,), "nothing here", (400,)),
+    Case("half a bracket", get(b"http://[::1/"), (400,), "Bad URI"),
+    Case("a way up", get(b"/../../etc/passwd"), (404,), "nothing here", (400,)),
+    Case("a way up, encoded", get(b"/%2e%2e/%2e%2e/etc/passwd"), (404,), "nothing here", (400,)),
+    Case("a NUL, encoded", get(b"/%00"), (404,), "nothing here", (400,)),
+    Case("a line's end, encoded", get(b"/%0d%0aX-Injected:%20yes"), (404,), "nothing here"),
+    Case("bytes that are not UTF-8, encoded", get(b"/%ff%fe"), (404,), "nothing here"),
+    Case("an escape that is none", get(b"/%zz"), (404,), "nothing here", (400,)),
+    Case("the internal side", get(b"/readyz"), (404,), "nothing here"),
+    Case("the internal side, absolute", get(b"http://127.0.0.1:8501/readyz"), (404,), "nothing here"),
+    Case("figures of the internal side", get(b"//metrics"), (404,), "nothing here"),
+    Case("the edge's own error page", get(b"/edge-problem"), (404,), "nothing"),
+    Case("markup for a path", get(b"/<script>alert(1)</script>"), (404,), "nothing here"),
+    Case("16 KB of address", get(b"/?talktome=" + b"x" * 16_000), (200,), "logged", (414,)),
+    Case("40 KB of address", get(b"/?talktome=" + b"x" * 40_000), (431,), "exceeds", (414,)),
+    Case("a HEAD", request(b"HEAD " + _MAIL + b"&talktome HTTP/1.1"), (200,)),
+    Case("an OPTIONS", request(b"OPTIONS " + _MAIL + b"&talktome HTTP/1.1"), (204,)),
+    Case("what takes Waitress 90 s to read", request(b"GET a://" + b"1" * 30_000 + b" HTTP/9"), (400,), _LINE, (414,)),
+    Case("a line that does not end", b"GET /?talktome", WAITS),
+    Case("a header that does not end", b"GET /?talktome HTTP/1.1\r\n" + HOST + b"\r\n", WAITS),
+    Case("nothing but empty lines", b"\r\n\r\n\r\n\r\n", WAITS),
+)
