@@ -83,8 +83,8 @@ class Server:
 
     def stop(self) -> None:
         """Begin to drain; returns at once."""
-        self._stopping.set()
-        self._server.pull_trigger()
+        # By the loop itself, which might else have seen it and be gone before it is woken.
+        self._server.trigger.pull_trigger(self._stopping.set)
 
     def join(self) -> None:
         self._thread.join()
