@@ -19,10 +19,16 @@ from workers.transports.transport import Transport
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: How long a stopping worker lets its conversations go on before it cuts them, in seconds; and those in which only the
-#: relay's last answer is missing, since to cut them may make a duplicate. All of the stop may take 15 s.
+#: How long a stopping worker lets its conversations go on before it cuts them, in seconds; those in which only the
+#: relay's last answer is missing, since to cut them may make a duplicate; and how long it waits for a database in which
+#: the results cannot be written down. All of the stop may take 15 s: up to a second passes before Dramatiq begins it,
+#: one before its consumers look whether they should end, and one with a broker that hangs.
 GRACE_S: Final = 8.0
-LAST_ANSWER_S: Final = 12.0
+LAST_ANSWER_S: Final = 10.0
+GIVE_UP_S: Final = 10.5
+
+#: How long the end itself may wait for the database, in seconds, once no mail is in hand: nothing depends on it.
+_FAREWELL_S: Final = 1.0
 
 
 class Lifecycle(Middleware):
@@ -36,6 +42,7 @@ class Lifecycle(Middleware):
         dispatcher_thread: started where no dispatcher is seen, ended with the worker.
         lease_s: how long a lease lasts.
         forks: functions that Dramatiq's master runs in processes of their own, beside its workers.
+        hurry: has nobody here wait for the database any longer.
     """
 
     def __init__(
@@ -47,12 +54,15 @@ class Lifecycle(Middleware):
         dispatcher_thread: DispatcherThread,
         lease_s: float,
         forks: list[Callable[[], int]],
+        hurry: Callable[[], None],
     ) -> None:
+        self._delivery = delivery
         self._leases = leases
         self._heartbeats = heartbeats
         self._transport = transport
         self._dispatcher_thread = dispatcher_thread
         self._forks = forks
+        self._hurry = hurry
         self._started_at = 0
         self._worker: Worker | None = None
         duties = [
@@ -66,9 +76,11 @@ class Lifecycle(Middleware):
         self._cuts = [
             threading.Timer(GRACE_S, delivery.give_back),
             threading.Timer(LAST_ANSWER_S, delivery.break_off),
+            threading.Timer(GIVE_UP_S, self._give_up),
         ]
-        for cut in self._cuts:
-            cut.daemon = True
+        self._farewell = threading.Timer(_FAREWELL_S, hurry)
+        for timer in (*self._cuts, self._farewell):
+            timer.daemon = True
 
     @property
     def forks(self) -> list[Callable[[], int]]:
@@ -88,6 +100,7 @@ class Lifecycle(Middleware):
     def after_worker_shutdown(self, _broker: Broker, _worker: Any) -> None:
         for cut in self._cuts:
             cut.cancel()
+        self._farewell.start()
         self._pulse.stop()
         self._dispatcher_thread.join()
         self._transport.close()
@@ -95,6 +108,11 @@ class Lifecycle(Middleware):
             self._heartbeats.end(self._started_at)
         except OutboxUnavailableError as error:
             _LOG.warning("this worker's end is not written down: %s", error)
+        self._farewell.cancel()
+
+    def _give_up(self) -> None:
+        self._delivery.give_up()
+        self._hurry()
 
     def _beat(self) -> None:
         self._heartbeats.beat(self._started_at, self._leases.count())
