@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from dramatiq import Middleware, Worker
-from dramatiq.broker import Broker
+from dramatiq.broker import Broker, MessageProxy
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.errors import OutboxUnavailableError
@@ -15,6 +15,7 @@ from workers.delivery import Delivery
 from workers.dispatcher_thread import DispatcherThread
 from workers.leases import Leases
 from workers.pulse import Pulse
+from workers.threads import WorkerThreads
 from workers.transports.transport import Transport
 
 _LOG: Final = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ _LOG: Final = logging.getLogger(__name__)
 #: How long a stopping worker lets its conversations go on before it cuts them, in seconds; those in which only the
 #: relay's last answer is missing, since to cut them may make a duplicate; and how long it waits for a database in which
 #: the results cannot be written down. All of the stop may take 15 s: up to a second passes before Dramatiq begins it,
-#: one before its consumers look whether they should end, and one with a broker that hangs.
+#: and two with a broker that hangs.
 GRACE_S: Final = 8.0
 LAST_ANSWER_S: Final = 10.0
 GIVE_UP_S: Final = 10.5
@@ -63,6 +64,7 @@ class Lifecycle(Middleware):
         self._dispatcher_thread = dispatcher_thread
         self._forks = forks
         self._hurry = hurry
+        self._threads = WorkerThreads()
         self._started_at = 0
         self._worker: Worker | None = None
         duties = [
@@ -91,8 +93,12 @@ class Lifecycle(Middleware):
         self._started_at = clock_ms()
         self._pulse.start()
 
-    def before_worker_shutdown(self, _broker: Broker, _worker: Any) -> None:
+    def before_worker_shutdown(self, _broker: Broker, worker: Worker) -> None:
         self._worker = None
+        # Dramatiq would do so when all mails are done, and one that is just connecting takes seconds to notice. What is
+        # done from here on is acknowledged when they are closed.
+        for consumer in worker.consumers.values():
+            consumer.stop()
         self._dispatcher_thread.stop()
         for cut in self._cuts:
             cut.start()
@@ -110,6 +116,15 @@ class Lifecycle(Middleware):
             _LOG.warning("this worker's end is not written down: %s", error)
         self._farewell.cancel()
 
+    def before_process_message(self, _broker: Broker, message: MessageProxy) -> None:
+        self._threads.begin(message)
+
+    def after_ack(self, _broker: Broker, _message: MessageProxy) -> None:
+        self._threads.end()
+
+    def after_nack(self, _broker: Broker, _message: MessageProxy) -> None:
+        self._threads.end()
+
     def _give_up(self) -> None:
         self._delivery.give_up()
         self._hurry()
@@ -118,12 +133,5 @@ class Lifecycle(Middleware):
         self._heartbeats.beat(self._started_at, self._leases.count())
 
     def _replace_dead_threads(self) -> None:
-        """Start a thread for each that died: Dramatiq goes on without, until none is left and nothing is sent."""
-        worker = self._worker
-        if worker is None:
-            return
-        for thread in [thread for thread in worker.workers if not thread.is_alive()]:
-            _LOG.error("a worker thread died; another takes its place")
-            worker.workers.remove(thread)
-            # There is no public way; a test holds this one.
-            worker._add_worker()  # noqa: SLF001
+        if worker := self._worker:
+            self._threads.replace_dead(worker)
