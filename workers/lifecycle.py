@@ -22,11 +22,11 @@ _LOG: Final = logging.getLogger(__name__)
 
 #: How long a stopping worker lets its conversations go on before it cuts them, in seconds; those in which only the
 #: relay's last answer is missing, since to cut them may make a duplicate; and how long it waits for a database in which
-#: the results cannot be written down. All of the stop may take 15 s: up to a second passes before Dramatiq begins it,
-#: and two with a broker that hangs.
+#: the results cannot be written down. All of the stop may take 15 s: Dramatiq takes up to a second before it begins and
+#: another after it, a broker that hangs one, a locked database one more.
 GRACE_S: Final = 8.0
-LAST_ANSWER_S: Final = 10.0
-GIVE_UP_S: Final = 10.5
+LAST_ANSWER_S: Final = 9.0
+GIVE_UP_S: Final = 9.5
 
 #: How long the end itself may wait for the database, in seconds, once no mail is in hand: nothing depends on it.
 _FAREWELL_S: Final = 1.0

@@ -30,7 +30,7 @@ _DEADLINES: Final = {
 
 #: How long a connection may take to close, in seconds; pika would wait for RabbitMQ's answer for as long as heartbeats
 #: may be missing. What is unacknowledged then goes back to the queue by itself, and finds nothing to claim.
-_CLOSE_S: Final = 1.0
+_CLOSE_S: Final = 0.5
 
 
 class RabbitBroker(RabbitmqBroker):
@@ -124,7 +124,7 @@ def _close_within(connection: pika.BlockingConnection, seconds: float) -> None:
     """Have a connection dropped that is still open after `seconds`; only who waits for something on it drops it."""
     if connection.is_open:
         # There is no public way; this is how pika's own heartbeat gives a connection up.
-        inner: Any = connection._impl  # noqa: SLF001
+        inner = connection._impl  # type: ignore[attr-defined] # noqa: SLF001
         inner._adapter_call_later(seconds, partial(_drop, inner))  # noqa: SLF001
 
 
