@@ -59,7 +59,7 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
     dispatcher = Dispatcher(due, hold, make_queue(broker), retention, heartbeats)
     dispatcher_thread = DispatcherThread(dispatcher, heartbeats)
     broker.add_middleware(
-        Lifecycle(delivery, leases, heartbeats, transport, dispatcher_thread, settings.lease_s, forks)
+        Lifecycle(delivery, leases, heartbeats, transport, dispatcher_thread, settings.lease_s, forks, database.hurry)
     )
     declare_actor(broker, delivery)
     return WorkerParts(broker, due, dispatcher, dispatcher_thread)

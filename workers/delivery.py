@@ -25,9 +25,6 @@ _LOG: Final = logging.getLogger(__name__)
 #: Wait between tries to write down what became of a mail, in seconds.
 _WRITE_DOWN_EVERY_S: Final = 0.5
 
-#: How long a process that has cut its conversations goes on trying, in seconds; any other does as long as it takes.
-_WRITE_DOWN_ENDING_S: Final = 1.0
-
 #: What is told of a mail whose last answer this process could not wait for.
 _CUT_IN_DOUBT: Final = "cut by us at the end of this process, the relay may have it"
 
@@ -61,6 +58,7 @@ class Delivery:
         self._retry_schedule_s = retry_schedule_s
         self._stopping = threading.Event()
         self._cut = threading.Event()
+        self._given_up = threading.Event()
 
     def deliver(self, mail_id: str) -> None:
         """Deliver a mail if it is still waiting for that; an id that comes twice finds nothing to claim."""
@@ -90,6 +88,10 @@ class Delivery:
         self._stopping.set()
         self._cut.set()
         self._transport.abort()
+
+    def give_up(self) -> None:
+        """Insist no more on writing down what cannot be written: what the relay has taken may be sent once more."""
+        self._given_up.set()
 
     def _try(self, claim: Claim) -> Finish:
         mail, started_at = claim.mail, clock_ms()
@@ -150,15 +152,14 @@ class Delivery:
 
     def _insist(self, write: Callable[[], None], mail_id: str) -> None:
         """Write until it is written: a 250 that is lost to a database that is away becomes a duplicate."""
-        began = time.monotonic()
         told = False
         while True:
             try:
                 write()
                 return
             except OutboxUnavailableError as error:
-                if self._cut.is_set() and time.monotonic() > began + _WRITE_DOWN_ENDING_S:
-                    _LOG.error("mail %s: the result is not written down: %s", mail_id, error)
+                if self._given_up.is_set():
+                    _LOG.error("mail %s: the result is not written down, it may come twice: %s", mail_id, error)
                     return
                 if not told:
                     _LOG.warning("mail %s: the result waits for the database: %s", mail_id, error)

@@ -11,6 +11,9 @@ from workers.dispatcher import Dispatcher
 
 _LOG: Final = logging.getLogger(__name__)
 
+#: How long to wait for its end, in seconds: what a broker that hangs has not confirmed by then stays due.
+_JOIN_S: Final = 3.0
+
 
 class DispatcherThread:
     """Runs a dispatcher, once it is started; for what it is started does not matter, any number may run.
@@ -54,5 +57,6 @@ class DispatcherThread:
         self._stopped.set()
 
     def join(self) -> None:
+        """Wait until it has ended, for a few seconds at the most."""
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_JOIN_S)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from dramatiq import Middleware, Worker
-from dramatiq.broker import Broker
+from dramatiq.broker import Broker, MessageProxy
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.errors import OutboxUnavailableError
@@ -15,14 +15,21 @@ from workers.delivery import Delivery
 from workers.dispatcher_thread import DispatcherThread
 from workers.leases import Leases
 from workers.pulse import Pulse
+from workers.threads import WorkerThreads
 from workers.transports.transport import Transport
 
 _LOG: Final = logging.getLogger(__name__)
 
-#: How long a stopping worker lets its conversations go on before it cuts them, in seconds; and those in which only the
-#: relay's last answer is missing, since to cut them may make a duplicate. All of the stop may take 15 s.
+#: How long a stopping worker lets its conversations go on before it cuts them, in seconds; those in which only the
+#: relay's last answer is missing, since to cut them may make a duplicate; and how long it waits for a database in which
+#: the results cannot be written down. All of the stop may take 15 s: Dramatiq takes up to a second before it begins and
+#: another after it, a broker that hangs one, a locked database one more.
 GRACE_S: Final = 8.0
-LAST_ANSWER_S: Final = 12.0
+LAST_ANSWER_S: Final = 9.0
+GIVE_UP_S: Final = 9.5
+
+#: How long the end itself may wait for the database, in seconds, once no mail is in hand: nothing depends on it.
+_FAREWELL_S: Final = 1.0
 
 
 class Lifecycle(Middleware):
@@ -36,6 +43,7 @@ class Lifecycle(Middleware):
         dispatcher_thread: started where no dispatcher is seen, ended with the worker.
         lease_s: how long a lease lasts.
         forks: functions that Dramatiq's master runs in processes of their own, beside its workers.
+        hurry: has nobody here wait for the database any longer.
     """
 
     def __init__(
@@ -47,12 +55,16 @@ class Lifecycle(Middleware):
         dispatcher_thread: DispatcherThread,
         lease_s: float,
         forks: list[Callable[[], int]],
+        hurry: Callable[[], None],
     ) -> None:
+        self._delivery = delivery
         self._leases = leases
         self._heartbeats = heartbeats
         self._transport = transport
         self._dispatcher_thread = dispatcher_thread
         self._forks = forks
+        self._hurry = hurry
+        self._threads = WorkerThreads()
         self._started_at = 0
         self._worker: Worker | None = None
         duties = [
@@ -66,9 +78,11 @@ class Lifecycle(Middleware):
         self._cuts = [
             threading.Timer(GRACE_S, delivery.give_back),
             threading.Timer(LAST_ANSWER_S, delivery.break_off),
+            threading.Timer(GIVE_UP_S, self._give_up),
         ]
-        for cut in self._cuts:
-            cut.daemon = True
+        self._farewell = threading.Timer(_FAREWELL_S, hurry)
+        for timer in (*self._cuts, self._farewell):
+            timer.daemon = True
 
     @property
     def forks(self) -> list[Callable[[], int]]:
@@ -79,8 +93,12 @@ class Lifecycle(Middleware):
         self._started_at = clock_ms()
         self._pulse.start()
 
-    def before_worker_shutdown(self, _broker: Broker, _worker: Any) -> None:
+    def before_worker_shutdown(self, _broker: Broker, worker: Worker) -> None:
         self._worker = None
+        # Dramatiq would do so when all mails are done, and one that is just connecting takes seconds to notice. What is
+        # done from here on is acknowledged when they are closed.
+        for consumer in worker.consumers.values():
+            consumer.stop()
         self._dispatcher_thread.stop()
         for cut in self._cuts:
             cut.start()
@@ -88,6 +106,7 @@ class Lifecycle(Middleware):
     def after_worker_shutdown(self, _broker: Broker, _worker: Any) -> None:
         for cut in self._cuts:
             cut.cancel()
+        self._farewell.start()
         self._pulse.stop()
         self._dispatcher_thread.join()
         self._transport.close()
@@ -95,17 +114,24 @@ class Lifecycle(Middleware):
             self._heartbeats.end(self._started_at)
         except OutboxUnavailableError as error:
             _LOG.warning("this worker's end is not written down: %s", error)
+        self._farewell.cancel()
+
+    def before_process_message(self, _broker: Broker, message: MessageProxy) -> None:
+        self._threads.begin(message)
+
+    def after_ack(self, _broker: Broker, _message: MessageProxy) -> None:
+        self._threads.end()
+
+    def after_nack(self, _broker: Broker, _message: MessageProxy) -> None:
+        self._threads.end()
+
+    def _give_up(self) -> None:
+        self._delivery.give_up()
+        self._hurry()
 
     def _beat(self) -> None:
         self._heartbeats.beat(self._started_at, self._leases.count())
 
     def _replace_dead_threads(self) -> None:
-        """Start a thread for each that died: Dramatiq goes on without, until none is left and nothing is sent."""
-        worker = self._worker
-        if worker is None:
-            return
-        for thread in [thread for thread in worker.workers if not thread.is_alive()]:
-            _LOG.error("a worker thread died; another takes its place")
-            worker.workers.remove(thread)
-            # There is no public way; a test holds this one.
-            worker._add_worker()  # noqa: SLF001
+        if worker := self._worker:
+            self._threads.replace_dead(worker)

@@ -40,6 +40,7 @@ class Pulse:
         self._thread.start()
 
     def stop(self) -> None:
+        """End after the duty that is being done, if there is one."""
         self._stopped.set()
         self._thread.join()
 
@@ -47,6 +48,8 @@ class Pulse:
         while True:
             failed = False
             for duty in self._duties:
+                if self._stopped.is_set():
+                    return
                 try:
                     duty()
                 except Exception as error:

@@ -28,6 +28,10 @@ _DEADLINES: Final = {
     "connection_attempts": "1",
 }
 
+#: How long a connection may take to close, in seconds; pika would wait for RabbitMQ's answer for as long as heartbeats
+#: may be missing. What is unacknowledged then goes back to the queue by itself, and finds nothing to claim.
+_CLOSE_S: Final = 0.5
+
 
 class RabbitBroker(RabbitmqBroker):
     """Consumes, and acknowledges nothing under another's number; ids are published by `RabbitQueue`.
@@ -44,6 +48,11 @@ class RabbitBroker(RabbitmqBroker):
     @property
     def consumer_class(self) -> Callable[..., Consumer]:
         return partial(_FencedConsumer, super().consumer_class)
+
+    def close(self) -> None:
+        for connection in self.connections:
+            _close_within(connection, _CLOSE_S)
+        super().close()
 
     def queue_arguments(self, queue: str) -> dict[str, Any]:
         """What a queue is declared with; RabbitMQ refuses a declaration with any other."""
@@ -104,10 +113,24 @@ class _FencedConsumer(Consumer):
         self._consumer.requeue([message for message in messages if self._is_own(message)])
 
     def close(self) -> None:
+        _close_within(self._consumer.connection, _CLOSE_S)  # type: ignore[attr-defined]
         self._consumer.close()
 
     def _is_own(self, message: MessageProxy) -> bool:
         return getattr(message, "came_by", None) is self
+
+
+def _close_within(connection: pika.BlockingConnection, seconds: float) -> None:
+    """Have a connection dropped that is still open after `seconds`; only who waits for something on it drops it."""
+    if connection.is_open:
+        # There is no public way; this is how pika's own heartbeat gives a connection up.
+        inner = connection._impl  # type: ignore[attr-defined] # noqa: SLF001
+        inner._adapter_call_later(seconds, partial(_drop, inner))  # noqa: SLF001
+
+
+def _drop(inner: Any) -> None:
+    if not inner.is_closed:
+        inner._terminate_stream(pika.exceptions.AMQPConnectionError("RabbitMQ does not answer"))  # noqa: SLF001
 
 
 def _tag(message: MessageProxy) -> int:

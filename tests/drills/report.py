@@ -88,7 +88,7 @@ def _row(results: Sequence[Result]) -> str:
         str(sum(tally.refused for tally in tallies)),
         str(sum(tally.lost for tally in tallies)),
         str(sum(tally.doubled for tally in tallies)),
-        str(sum(scenario.may_double(tally.accepted) for tally in tallies)),
+        str(sum(scenario.may_double(tally) for tally in tallies)),
         f"{max(tally.longest_s for tally in tallies) * 1000:.0f} ms",
         f"{max(tally.recovered_s for tally in tallies):.1f} s",
     ]

@@ -68,6 +68,7 @@ class Rig:
         self._clock = clock
         self._seed = seed
         self._ended_at = 0.0
+        self._in_hand: set[str] = set()
 
     @property
     def broker(self) -> RabbitMQ:
@@ -103,6 +104,12 @@ class Rig:
         """From here on recovery is timed; from the end of the load where a scenario does not say so."""
         self._ended_at = time.monotonic()
 
+    def was_killed(self) -> None:
+        """Remember what was in hand: the relay may have it, and whoever would write that down is dead by now."""
+        maybe_taken = transcript.maybe_taken(self.relay.conversations)
+        written_down = {recipient for (recipient,) in self.query("SELECT recipient FROM mails WHERE state = 'sent'")}
+        self._in_hand |= maybe_taken - written_down
+
     def run(self, trouble: Trouble, patience_s: float) -> Tally:
         """Start everything, make trouble under load, wait until nothing is left to do, and count.
 
@@ -121,7 +128,7 @@ class Rig:
                 self.system.workers.kill()  # an orderly end takes seconds, and has a drill of its own
         refused = transcript.refused(self.relay.conversations)
         states = dict(self.query("SELECT recipient, state FROM mails"))
-        return count(load.sent, self.relay.mails, refused, states, watcher.seen, recovered_s)
+        return count(load.sent, self.relay.mails, refused, states, watcher.seen, self._in_hand, recovered_s)
 
     def _recover(self, patience_s: float) -> float:
         """Wait until nothing is left to do, and return how long that took; for ever, if patience came to its end."""

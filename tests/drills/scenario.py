@@ -7,6 +7,7 @@ from typing import Final
 from tests.drills.expectations import Expectation
 from tests.drills.rig import Trouble
 from tests.drills.scripts import MakeScript, always
+from tests.drills.tally import Tally
 
 #: Short enough for a drill, long enough to be told apart; a scenario may say otherwise.
 SETTINGS: Final = {
@@ -21,9 +22,6 @@ SETTINGS: Final = {
 
 #: Longest time to recover, in seconds, in every scenario.
 RECOVERS_WITHIN_S: Final = 30.0
-
-#: Mails that two worker processes with eight threads each have in hand; the embedded mode has half of that.
-_IN_HAND: Final = 16
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ class Scenario:
     hangs_up: bool = False
     #: Whether clients may get a 503: there is nowhere to put a mail.
     turns_down: bool = False
-    #: How often workers are killed with mails in hand; each of those may come once more.
-    kills: int = 0
+    #: How many mails those have in hand that are killed, at the most; each of them may come once more.
+    kills_with: int = 0
     #: How often the answer to a mail is lost, so that it has to be sent once more.
     lost_answers: int = 0
     #: Longest time to an answer, in seconds; below the 2 s for which a broker that hangs is waited for.
@@ -60,12 +58,11 @@ class Scenario:
     #: What else must be so.
     expects: tuple[Expectation, ...] = ()
 
-    def may_double(self, accepted: int) -> int:
-        """How many mails may come twice, of so many that were accepted."""
-        in_hand = _IN_HAND // 2 if self.embedded else _IN_HAND
-        return self.kills * in_hand + self.lost_answers * accepted
+    def may_double(self, tally: Tally) -> int:
+        """How many mails may come twice, of those that were accepted and were in hand."""
+        return min(self.kills_with, tally.in_hand) + self.lost_answers * tally.accepted
 
     @property
     def may_come(self) -> int:
         """How often one mail may come."""
-        return 1 + self.kills + self.lost_answers
+        return 1 + bool(self.kills_with) + self.lost_answers

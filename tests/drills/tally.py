@@ -27,7 +27,10 @@ class Tally:
     #: Taken by the relay more than once: how many times too many in all, and how often the one that came most often.
     doubled: int
     most_often: int
-    #: Of those, with another Message-ID than the first.
+    #: Mails that were in hand when something was killed, and how many came more than once that were not.
+    in_hand: int
+    doubled_idle: int
+    #: Of all that came more than once, with another Message-ID than the first.
     doubled_otherwise: int
     #: Longest time to an answer, in seconds.
     longest_s: float
@@ -42,14 +45,21 @@ class Tally:
         return (
             f"accepted {self.accepted}, turned down {self.turned_down}, unanswered {self.unanswered}, "
             f"delivered {self.delivered}, refused {self.refused}, lost {self.lost}, "
-            f"doubled {self.doubled} ({self.doubled_otherwise} with another Message-ID), "
+            f"doubled {self.doubled} (with {self.in_hand} in hand, {self.doubled_idle} of them others, "
+            f"{self.doubled_otherwise} with another Message-ID), "
             f"longest answer {self.longest_s * 1000:.0f} ms, recovered in {self.recovered_s:.1f} s, "
             f"status seen {self.looks} times"
         )
 
 
 def count(
-    sent: Sent, mails: Sequence[Received], refused: set[str], states: Mapping[str, str], seen: Seen, recovered_s: float
+    sent: Sent,
+    mails: Sequence[Received],
+    refused: set[str],
+    states: Mapping[str, str],
+    seen: Seen,
+    in_hand: set[str],
+    recovered_s: float,
 ) -> Tally:
     """Compare what was promised and said with what the relay has.
 
@@ -59,6 +69,7 @@ def count(
         refused: recipients that the relay refused for good.
         states: recipient to the state of the mail at the end.
         seen: what the status said before.
+        in_hand: recipients of mails that were in hand when something was killed.
         recovered_s: how long it took after the trouble.
     """
     # Where it gave no answer it may have the mail, and we may count on nothing.
@@ -77,6 +88,8 @@ def count(
         lost=len((sent.accepted.keys() - times.keys() | failed) - refused),
         doubled=times.total() - len(times),
         most_often=max(times.values(), default=0),
+        in_hand=len(in_hand),
+        doubled_idle=len({recipient for recipient, number in times.items() if number > 1} - in_hand),
         doubled_otherwise=sum(len(found) - 1 for found in ids.values()),
         longest_s=sent.longest_s,
         recovered_s=recovered_s,

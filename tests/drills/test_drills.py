@@ -49,7 +49,8 @@ def check(scenario: Scenario, tally: Tally) -> None:
     assert tally.unanswered == 0 or scenario.hangs_up
     assert tally.longest_s < scenario.answers_within_s
     assert tally.lost == 0
-    assert tally.doubled <= scenario.may_double(tally.accepted)
+    assert tally.doubled <= scenario.may_double(tally)
+    assert tally.doubled_idle == 0 or scenario.lost_answers
     assert tally.most_often <= scenario.may_come
     assert tally.doubled_otherwise == 0
     assert tally.lies == ()

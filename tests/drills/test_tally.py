@@ -16,7 +16,7 @@ ME = "me@example.com"
 YOU = "you@example.com"
 
 SCENARIO = Scenario("nothing", 1, lambda _rig: None)
-KILLS = replace(SCENARIO, kills=1)
+KILLS = replace(SCENARIO, kills_with=8)
 LOST_ANSWERS = replace(SCENARIO, lost_answers=1)
 HANGS_UP = replace(SCENARIO, hangs_up=True)
 TURNS_DOWN = replace(SCENARIO, turns_down=True)
@@ -33,11 +33,18 @@ def tally_of(
     state: str = "sent",
     sent: Sent | None = None,
     seen: Seen | None = None,
+    in_hand: frozenset[str] = frozenset(),
     recovered_s: float = 1.0,
 ) -> Tally:
     """What is counted where one mail, to `ME`, was accepted."""
     return count(
-        sent or Sent({ME: "/v1/emails/1"}), mails, set(refused), {ME: state}, seen or Seen(looks=1), recovered_s
+        sent or Sent({ME: "/v1/emails/1"}),
+        mails,
+        set(refused),
+        {ME: state},
+        seen or Seen(looks=1),
+        set(in_hand),
+        recovered_s,
     )
 
 
@@ -89,17 +96,22 @@ def test_anything_else_is_red(tally: Tally) -> None:
 
 @pytest.mark.parametrize("scenario", [KILLS, LOST_ANSWERS])
 def test_where_a_mail_may_come_twice_it_may_not_come_thrice_or_as_another(scenario: Scenario) -> None:
-    assert not is_red(scenario, tally_of(received(), received()))
-    assert is_red(scenario, tally_of(received(), received(), received()))
-    assert is_red(scenario, tally_of(received(), received(message_id="2")))
+    in_hand = frozenset({ME})
+    assert not is_red(scenario, tally_of(received(), received(), in_hand=in_hand))
+    assert is_red(scenario, tally_of(received(), received(), received(), in_hand=in_hand))
+    assert is_red(scenario, tally_of(received(), received(message_id="2"), in_hand=in_hand))
 
 
 def test_no_more_mails_may_come_twice_than_there_were_in_hand() -> None:
-    once = tally_of(received())
-    assert not is_red(KILLS, replace(once, doubled=16, most_often=2))
-    assert is_red(KILLS, replace(once, doubled=17, most_often=2))
-    assert not is_red(replace(KILLS, embedded=True), replace(once, doubled=8, most_often=2))
-    assert is_red(replace(KILLS, embedded=True), replace(once, doubled=9, most_often=2))
+    tally = replace(tally_of(received()), most_often=2)
+    assert not is_red(KILLS, replace(tally, in_hand=9, doubled=8))
+    assert is_red(KILLS, replace(tally, in_hand=9, doubled=9))
+    assert is_red(KILLS, replace(tally, in_hand=7, doubled=8))
+
+
+def test_no_other_mails_may_come_twice_than_those_that_were_in_hand() -> None:
+    assert is_red(KILLS, tally_of(received(), received(), in_hand=frozenset({YOU})))
+    assert not is_red(LOST_ANSWERS, tally_of(received(), received()))
 
 
 @pytest.mark.parametrize("of", [{"sent": Sent({ME: "/"}, unanswered=["refused"])}, {"seen": Seen(1, unanswered=1)}])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.drills.transcript import answers, interrupted, refused, under_way, words_on
+from tests.drills.transcript import answers, interrupted, maybe_taken, refused, under_way, words_on
 from tests.servers.script import Conversation
 
 HELLO = ["S: 220 scripted.test", "C: EHLO me", "S: 250-scripted.test", "S: 250 HELP"]
@@ -37,14 +37,17 @@ def test_each_mail_has_the_relay_s_last_word() -> None:
     }
     assert refused([conversation]) == {"unknown@example.com"}
     assert interrupted([conversation]) == set()
+    assert maybe_taken([conversation]) == {"taken@example.com"}
 
 
 @pytest.mark.parametrize("lines", range(3, len(TAKEN)))
 def test_one_whose_connection_ends_before_the_last_word_was_interrupted(lines: int) -> None:
     conversation = Conversation([*HELLO, *UNKNOWN, *TAKEN[:lines]])
     assert (under_way([conversation]), interrupted([conversation])) == (1, set())
+    assert maybe_taken([conversation]) == {"taken@example.com"}
     conversation.open = False
     assert (under_way([conversation]), interrupted([conversation])) == (0, {"taken@example.com"})
+    assert maybe_taken([conversation]) == {"taken@example.com"}
 
 
 @pytest.mark.parametrize("ended", [[], HELLO, [*HELLO, *TAKEN[:2], "S: 421 closing"], [*HELLO, *TAKEN, "C: QUIT"]])

@@ -50,6 +50,16 @@ def interrupted(conversations: Iterable[Conversation]) -> set[str]:
     }
 
 
+def maybe_taken(conversations: Iterable[Conversation]) -> set[str]:
+    """The recipients of mails that the relay has or may come to have: of all that it heard of, without its no."""
+    return {
+        recipient
+        for conversation in conversations
+        for recipient, word in words_on(conversation)
+        if word is None or word.startswith("2")
+    }
+
+
 def under_way(conversations: Iterable[Conversation]) -> int:
     """How many mails are being handed over now."""
     return sum(

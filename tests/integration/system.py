@@ -70,6 +70,7 @@ class System:
         environ: its settings.
         web_address: where the web process listens; a free address if not given.
         processes: how many worker processes there are.
+        threads: how many each of them has.
         clock: what they all take for the machine's, if not that itself.
         workers: root of the worker processes.
     """
@@ -81,6 +82,7 @@ class System:
         *,
         web_address: str | None = None,
         processes: int = 2,
+        threads: int = 8,
         clock: WrongClock | None = None,
         workers: str = "workers.main",
     ) -> None:
@@ -97,7 +99,8 @@ class System:
         self.processes = processes
         under = clock.command if clock else []
         self.web = self._program("web", [*under, "messaging", "serve"])
-        self.workers = self._program("workers", [*under, "dramatiq", workers, "-p", str(processes), "-t", "8"])
+        numbers = ["-p", str(processes), "-t", str(threads)]
+        self.workers = self._program("workers", [*under, "dramatiq", workers, *numbers])
         self._embedded = self.environ.get("BROKER_URL", "memory://") == "memory://"
         self._started = ExitStack()
 

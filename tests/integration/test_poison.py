@@ -1,9 +1,10 @@
-"""A mail that kills its worker: it fails, its neighbours are delivered."""
+"""A mail that kills its worker, or the thread that it is in: it fails, its neighbours are delivered."""
 
 import mailbox
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 from tests.fixtures.waiting import until
@@ -56,3 +57,31 @@ def test_a_mail_that_kills_its_worker_fails_and_its_neighbours_are_sent(tmp_path
     assert states == {"sent"}
     delivered = sorted(str(mail["To"]) for mail in mailbox.Maildir(tmp_path / "var" / "mailbox", create=False))
     assert set(delivered) == set(neighbours)
+
+
+def test_mails_that_kill_their_threads_fail_and_use_up_nothing(tmp_path: Path, broker_url: str) -> None:
+    environ = {
+        "BROKER_URL": broker_url,
+        "LEASE": "1s",
+        "POISON_LIMIT": "3",
+        "OPEN_TOTAL": "off",
+        "OPEN_PER_CLIENT": "off",
+    }
+    # Of one process with 2 threads RabbitMQ lets 4 messages be unacknowledged: these would be 8.
+    poison = [f"poison{number}@example.com" for number in range(2)]
+    once = [f"once{number}@example.com" for number in range(2)]
+    neighbours = [f"n{number:02}@example.com" for number in range(20)]
+    system = System(tmp_path, environ, processes=1, threads=2, workers="tests.integration.dying_threads")
+    with system:
+        answers = system.send_all([*neighbours[:10], *poison, *once, *neighbours[10:]])
+        paths = {answer.headers["Location"] for answer in answers}
+        until(lambda: all(system.status(path)["final"] for path in paths), within_s=40)
+        # Those that come later do so at once.
+        later = system.sendmail("later@example.com").headers["Location"]
+        until(lambda: system.status(later)["state"] == "sent", within_s=5)
+        states = Counter(system.status(path)["state"] for path in paths)
+        deaths = system.workers.text.count("a worker thread died; another takes its place")
+    assert states == {"failed": len(poison), "sent": len(once + neighbours)}
+    assert deaths == 3 * len(poison) + len(once)
+    delivered = Counter(str(mail["To"]) for mail in mailbox.Maildir(tmp_path / "var" / "mailbox", create=False))
+    assert delivered == Counter([*once, *neighbours, "later@example.com"])

@@ -230,6 +230,30 @@ def test_without_a_broker_workers_go_on_with_what_they_have_and_end_in_time(
     assert set(received_by(smtp_server).values()) == {1}
 
 
+def test_a_broker_that_hangs_keeps_nobody_from_ending_in_time(
+    tmp_path: Path, rabbitmq: RabbitMQ, broker_url: str, smtp_server: SmtpServer
+) -> None:
+    smtp_server.follow({"END": Delay(2)})
+    recipients = tokens(60)
+    with System(tmp_path, environ_of(broker_url, smtp_server.url)) as system:
+        accept_all(system, recipients)
+        until(lambda: sum("DATA" in talk.commands() for talk in smtp_server.conversations) == 16)
+        rabbitmq.freeze()
+        try:
+            began = time.monotonic()
+            for program in (system.workers, system.web):
+                program.signal(signal.SIGTERM)
+            assert [program.wait(25) for program in (system.web, system.workers)] == [0, 0]
+            assert time.monotonic() - began < 8
+            assert query(system, "SELECT state, count(*) FROM mails GROUP BY state") == [("queued", 44), ("sent", 16)]
+        finally:
+            rabbitmq.thaw()
+        smtp_server.follow({})
+        system.start()
+        until(all_sent(system))
+    assert received_by(smtp_server) == Counter(recipients)
+
+
 # A backlog.
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,33 @@ def test_a_writer_waits_for_its_turn(database: Database, database_path: Path) ->
         assert not done.wait(0.05)
     writer.join()
     assert done.is_set()
+
+
+def test_who_hurries_waits_no_longer_and_what_is_promised_still_does(
+    database: Database, database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUSY_TIMEOUT_S", 2.0)
+    waits = {}
+
+    def write(name: str, engine: Engine) -> None:
+        began = time.monotonic()
+        with pytest.raises(OutboxUnavailableError), transaction(engine):
+            pass
+        waits[name] = time.monotonic() - began
+
+    with locked(database_path):
+        waiting = threading.Thread(target=write, args=("waits", database.recording))
+        promising = threading.Thread(target=write, args=("promises", database.accepting))
+        promising.start()
+        waiting.start()
+        time.sleep(0.3)
+        database.hurry()
+        waiting.join()
+        write("comes", database.recording)
+        promising.join()
+    assert 0.3 <= waits["waits"] < 1
+    assert waits["comes"] < 0.5
+    assert waits["promises"] >= module.BUSY_TIMEOUT_S
 
 
 def test_a_locked_database_can_be_read(impatient: Database, database_path: Path) -> None:
