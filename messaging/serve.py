@@ -10,6 +10,7 @@ from typing import Final
 from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
 from config.logs import configure_logging
+from config.mail_queue import MailQueue
 from config.masking import mask
 from config.message import QUEUE
 from config.processor import keep_to_one_processor
@@ -30,17 +31,23 @@ from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxError
 from messaging.outbox.heartbeats import Heartbeats, Role
+from messaging.outbox.listing import Listing
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.secret import DatabaseSecret
+from messaging.outbox.steering import Steering
+from messaging.outbox.tallies import Tallies
 from messaging.outlook import Outlook
+from messaging.overview import Overseer
 from messaging.publisher import BrokerPublisher, Publisher
 from messaging.repeats import Repeats
-from messaging.routes import internal_router, public_router
+from messaging.routes import Parts, internal_router, public_router
 from messaging.sending import Greeting, Sending
 from messaging.server import ListenError, Server
 from messaging.talktome import TalktomeLog
+from messaging.waiting import Waits
 from workers.assembly import assemble_worker
+from workers.composing import source
 from workers.embedded import EmbeddedWorker
 
 _LOG: Final = logging.getLogger(__name__)
@@ -50,6 +57,9 @@ FALLBACK_LOG: Final = Path("var/messaging_system.log")
 
 #: Requests to the internal side that are answered at the same time.
 _INTERNAL_THREADS: Final = 2
+
+#: The part of the public side's threads that may wait for mails.
+_WAITING_PART: Final = 0.25
 
 _PUBLISHER_STOP_S: Final = 1.0
 
@@ -77,9 +87,12 @@ def serve(settings: Settings) -> None:
     else:
         broker = make_broker(settings.broker_url, [])
     hold = RelayHold(database, settings.hold_probe_s)
-    publisher = BrokerPublisher(make_queue(broker), DueMails(database, settings.poison_limit), hold)
+    queue = make_queue(broker)
+    outbox = Outbox(database)
+    waits = Waits(outbox, max(1, int(settings.web_threads * _WAITING_PART)))
+    publisher = BrokerPublisher(queue, DueMails(database, settings.poison_limit), hold)
     try:
-        public, internal = _make_servers(settings, database, broker, publisher, hold, talktome)
+        public, internal = _make_servers(settings, database, broker, queue, publisher, hold, talktome, outbox, waits)
     except ListenError as error:
         exit_with(error)
 
@@ -99,6 +112,7 @@ def serve(settings: Settings) -> None:
     # All at the same time, since each may need all the time there is; what is accepted meanwhile stays due.
     if embedded:
         embedded.stop()
+    waits.end()
     public.stop()
     internal.stop()
     public.join()
@@ -114,16 +128,19 @@ def _make_servers(
     settings: Settings,
     database: Database,
     broker: MailBroker,
+    queue: MailQueue,
     publisher: Publisher,
     hold: RelayHold,
     talktome: TalktomeLog,
+    outbox: Outbox,
+    waits: Waits,
 ) -> tuple[Server, Server]:
     """The public and the internal side.
 
     Raises:
         ListenError: if one of them cannot be listened on.
     """
-    outbox, heartbeats = Outbox(database), Heartbeats(database)
+    heartbeats = Heartbeats(database)
     gate = Gate(Keys(database), open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
     sending = _make_sending(settings, gate, DatabaseSecret(database), Intake(outbox, publisher, settings.mail_from))
     checks: dict[str, Check] = {
@@ -135,7 +152,20 @@ def _make_servers(
         "relay": partial(check_hold, hold),
     }
     limit = settings.max_body_bytes
-    public = Application(public_router(gate, sending, outbox, Outlook(hold, heartbeats), talktome), limit)
+    parts = Parts(
+        gate=gate,
+        sending=sending,
+        outbox=outbox,
+        outlook=Outlook(hold, heartbeats),
+        listing=Listing(database),
+        steering=Steering(database),
+        publisher=publisher,
+        overseer=Overseer(Tallies(database), heartbeats, hold, queue),
+        waits=waits,
+        compose=source,
+        talktome=talktome,
+    )
+    public = Application(public_router(parts), limit)
     internal = Application(internal_router(checks), limit)
     return (
         Server(public, settings.listen, settings.web_threads, limit),

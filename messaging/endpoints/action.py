@@ -73,6 +73,8 @@ class Action:
 
     def _order(self, request: Request, parameters: dict[str, str]) -> Order | None:
         if parameters.keys().isdisjoint(_MAILS):
+            for name in parameters.keys() & {_NAMES.subject, _NAMES.text}:
+                raise BadRequestError("belongs to a mail, and there is no sendmail", field=name)
             return None
         caller = self._gate.identify(request, parameters.get("key"))
         if "link" not in parameters:

@@ -1,7 +1,7 @@
 """Accepts mails, all that come at the same time in one transaction, on the terms that each of them came with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -33,9 +33,9 @@ class Wanted:
     """A mail that is to be accepted together with others."""
 
     sender: str
-    recipient: str
-    subject: str
-    text: str
+    recipient: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
     test: bool = False
     terms: Terms = NO_TERMS
     extras: Extras = NO_EXTRAS

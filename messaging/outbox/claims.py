@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, literal_column, or_, select, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
@@ -46,7 +46,9 @@ _CLAIM = (
 # The relay's 250 is the truth whoever brings it. All else only who holds the claim may write.
 _SENT = (
     update(mails)
-    .where(IS_AMONG, mails.c.state != State.SENT)
+    # As a parameter it would be held against what the index `mails_aside` leaves out, and the statement prepared anew
+    # each time it is run (100 instead of 30 µs).
+    .where(IS_AMONG, mails.c.state != literal_column("'sent'"))
     .values(state=State.SENT.value, due_at=None, finished_at=bindparam("ended_at"), published_at=None)
     .returning(mails.c.id)
 )

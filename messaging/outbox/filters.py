@@ -1,7 +1,7 @@
 """Which mails are meant: those of a state, to an address or a domain, older than another one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, func, or_
 
@@ -19,7 +19,7 @@ class Scope:
     """The mails that somebody may see and steer."""
 
     #: Addresses and `@domains`, in lower case; empty for all.
-    recipients: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = field(default=(), repr=False)
     #: Whether all others but those of test keys are left out.
     tests_only: bool = False
 
@@ -42,7 +42,7 @@ class Filter:
 
     state: State | None = None
     #: An address, in any case, or an `@domain`.
-    recipient: str | None = None
+    recipient: str | None = field(default=None, repr=False)
     #: Only those older than the mail with this id.
     before: str | None = None
     scope: Scope = EVERYTHING

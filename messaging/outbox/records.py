@@ -11,10 +11,10 @@ from messaging.outbox.states import FINAL, State
 class Attachment:
     """A file that goes with a mail."""
 
-    name: str
+    name: str = field(repr=False)
     #: Its media type (RFC 6838), such as `application/pdf`.
     type: str
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Extras:
     """What few mails have beside a subject and a text."""
 
     #: The same as the text, for programs that show HTML.
-    html: str | None = None
+    html: str | None = field(default=None, repr=False)
     #: Where answers are to go.
-    reply_to: str | None = None
+    reply_to: str | None = field(default=None, repr=False)
     attachments: tuple[Attachment, ...] = ()
 
 
