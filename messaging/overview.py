@@ -10,7 +10,8 @@ from config.mail_queue import QueueError
 from messaging.outbox.heartbeats import Heartbeats, Role, WorkerSeen
 from messaging.outbox.relay_hold import Hold, RelayHold
 from messaging.outbox.states import State
-from messaging.outbox.tallies import HOUR_MS, MINUTE_MS, Series, Tallies, Waiting
+from messaging.outbox.tallies import HOUR_MS, Series, Tallies, Waiting
+from messaging.outbox.tallying import MINUTE_MS
 
 #: How long an answer is good for, in seconds; or so many times as long as it took, if that is longer: however many
 #: look, and however long the backlog, it costs a tenth of a processor at the most.

@@ -21,7 +21,7 @@ _WINDOW: Final = 20_000
 #: How long is looked for the mails of one page, in seconds; what has been found by then is the page.
 _LOOK_FOR_S: Final = 0.2
 
-#: A backlog of up to this many mails is read and sorted; of a longer one the newest mails are found by looking.
+#: Up to this many queued mails are read and sorted; of more the newest are found by looking.
 _SHORT_BACKLOG: Final = 5_000
 
 _LAST = select(func.max(attempts.c.id)).where(among(attempts.c.mail_id, "ids")).group_by(attempts.c.mail_id)
@@ -105,7 +105,9 @@ def _way(connection: Connection, wanted: Filter) -> _Way:
 
 
 def _is_short(connection: Connection) -> bool:
-    some = select(mails.c.due_at).where(IS_WAITING).limit(_SHORT_BACKLOG + 1).subquery()
+    """Whether few mails are queued."""
+    queued = select(mails.c.due_at).where(IS_WAITING, mails.c.state == State.QUEUED).limit(_SHORT_BACKLOG + 1)
+    some = queued.with_hint(mails, "INDEXED BY mails_due", "sqlite").subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one() <= _SHORT_BACKLOG
 
 

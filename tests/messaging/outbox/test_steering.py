@@ -147,7 +147,7 @@ def test_many_are_changed_a_few_at_a_time_and_others_write_in_between(
     outbox: Outbox, database: Database, steering: Steering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_BATCH", 20)
-    ids = {accept(outbox).id for _ in range(600)}
+    ids = {accept(outbox).id for _ in range(300)}
     results: list[Steered] = []
     bulk = threading.Thread(target=lambda: results.append(steering.do_all(CANCEL, Filter())))
     waits: list[float] = []
@@ -158,11 +158,14 @@ def test_many_are_changed_a_few_at_a_time_and_others_write_in_between(
         newer.add(accept(outbox).id)
         waits.append(time.monotonic() - began)
     bulk.join()
-    assert results[0].changed == len(ids)
+    assert len(ids) <= results[0].changed
     assert len(waits) > 10
     assert max(waits) < 0.5
-    assert all(state_of(outbox, mail_id)[0] is State.CANCELED for mail_id in ids)
-    assert all(state_of(outbox, mail_id)[0] is State.QUEUED for mail_id in newer - {max(newer)})
+    canceled = {mail_id for mail_id in ids | newer if state_of(outbox, mail_id)[0] is State.CANCELED}
+    # And what was accepted before the first of them was looked for.
+    assert ids <= canceled
+    assert len(canceled) == results[0].changed
+    assert len(newer - canceled) > 10
 
 
 def test_one_call_changes_so_many_at_the_most(

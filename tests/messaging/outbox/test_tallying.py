@@ -13,7 +13,8 @@ from messaging.outbox.records import Attempt, Claim, Finish, Outcome
 from messaging.outbox.retention import Retention
 from messaging.outbox.states import State
 from messaging.outbox.steering import RETRY, Steering
-from messaging.outbox.tallies import MINUTE_MS, Tallies
+from messaging.outbox.tallies import Tallies
+from messaging.outbox.tallying import MINUTE_MS
 from tests.fixtures.clock import NOON_MS, Clock
 from tests.fixtures.storage import LEASE_S, POISON_LIMIT, claimed, connected
 
