@@ -1,5 +1,6 @@
 """Decides what is an address that mail may be sent to, and by which spelling it is counted."""
 
+from collections.abc import Collection
 from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
@@ -64,3 +65,9 @@ def canonical(address: str) -> str:
     """
     local, _, domain = address.lower().rpartition("@")
     return f"{local.partition('+')[0] or local}@{domain}"
+
+
+def is_among(recipient: str, allowed: Collection[str]) -> bool:
+    """Whether an address, or its domain, is among those that are allowed; all are where there are none."""
+    folded = recipient.lower()
+    return not allowed or folded in allowed or folded[folded.rindex("@") :] in allowed

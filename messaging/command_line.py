@@ -12,11 +12,10 @@ from config import values
 from config.settings import Settings
 from config.start import FAILED, USED_WRONGLY, exit_with, service_settings_or_exit, settings_or_exit
 from config.values import is_one_line
-from messaging.addresses import parse_recipient
+from messaging.addresses import is_among, parse_recipient
 from messaging.doctor.examination import as_json, examine
 from messaging.draft import Draft, check_subject, check_text
 from messaging.errors import InvalidError
-from messaging.gate import is_among
 from messaging.keys import Key, KeyExistsError, Keys, UnknownKeyError
 from messaging.links import Links
 from messaging.outbox.database import Database

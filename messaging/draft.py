@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from config.values import MOST_SUBJECT, is_one_line
 from messaging.errors import InvalidError
+from messaging.outbox.records import NO_EXTRAS, Extras
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,7 @@ class Draft:
     recipient: str = field(repr=False)
     subject: str = field(repr=False)
     text: str = field(repr=False)
+    extras: Extras = field(default=NO_EXTRAS, repr=False)
 
 
 def check_subject(subject: str, field: str = "subject") -> str:

@@ -1,8 +1,11 @@
 """What a request may be answered with instead of what it asked for, each with its status."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from config.errors import MessagingError
+from messaging.outbox.states import State
 
 
 class RequestError(MessagingError):
@@ -23,6 +26,10 @@ class RequestError(MessagingError):
     def headers(self) -> list[tuple[str, str]]:
         """The header fields that this status asks for."""
         return []
+
+    def members(self) -> Mapping[str, Any]:
+        """What programs are told beyond the sentence."""
+        return {}
 
 
 class BadRequestError(RequestError):
@@ -64,6 +71,19 @@ class MethodNotAllowedError(RequestError):
 
     def headers(self) -> list[tuple[str, str]]:
         return [("Allow", self._allowed)]
+
+
+class ConflictError(RequestError):
+    """Raised when the state of a mail forbids what is asked for."""
+
+    status = HTTPStatus.CONFLICT
+
+    def __init__(self, state: State) -> None:
+        super().__init__(f"the mail is {state.value}")
+        self._state = state
+
+    def members(self) -> Mapping[str, Any]:
+        return {"state": self._state}
 
 
 class GoneError(RequestError):

@@ -47,7 +47,15 @@ def _pairs(encoded: str) -> list[tuple[str, str]]:
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """Parse a body that must be one JSON object (RFC 8259) in UTF-8, with each member once.
+    """Parse a body that must be one JSON object; see `parse_json_list`."""
+    document = parse_json_list(body)
+    if not isinstance(document, dict):
+        raise BadRequestError("the body must be a JSON object")
+    return document
+
+
+def parse_json_list(body: bytes) -> dict[str, Any] | list[Any]:
+    """Parse a body that must be one JSON object, or a list (RFC 8259), in UTF-8, with each member once.
 
     Raises:
         BadRequestError: for anything else.
@@ -62,8 +70,8 @@ def parse_json(body: bytes) -> dict[str, Any]:
         raise BadRequestError(f"the body is not JSON (line {error.lineno}, column {error.colno})") from None
     except ValueError:
         raise BadRequestError("the body has a number that is too long") from None
-    if not isinstance(document, dict):
-        raise BadRequestError("the body must be a JSON object")
+    if not isinstance(document, dict | list):
+        raise BadRequestError("the body must be a JSON object, or a list of them")
     return document
 
 

@@ -1,10 +1,11 @@
 """Decides who may do what: a caller with a key, or a stranger."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
+from messaging.addresses import is_among
 from messaging.errors import ForbiddenError, UnauthorizedError
 from messaging.keys import Key, Keys
+from messaging.outbox.records import Mail
 from messaging.request import Request
 
 
@@ -18,6 +19,15 @@ class Caller:
     @property
     def known(self) -> bool:
         return self.key is not None
+
+    @property
+    def tests(self) -> bool:
+        """Whether their mails go through everything but the relay."""
+        return self.key is not None and self.key.test
+
+    def sees(self, mail: Mail) -> bool:
+        """Whether all of a mail may be shown to them, and steered by them."""
+        return self.key is not None and self.key.scope.has(mail)
 
 
 STRANGER = Caller(None)
@@ -57,6 +67,26 @@ class Gate:
             raise UnauthorizedError("this key is not known here")
         return Caller(found)
 
+    def identify_known(self, request: Request, key: str | None) -> tuple[Caller, Key]:
+        """Find out who is calling, where strangers have no business.
+
+        Raises:
+            UnauthorizedError: to a stranger, and as `identify` does.
+        """
+        caller = self.identify(request, key)
+        if caller.key is None:
+            raise UnauthorizedError("this needs a key")
+        return caller, caller.key
+
+    def check_steering(self, caller: Caller, mail: Mail) -> None:
+        """Let a caller decide what becomes of a mail.
+
+        Raises:
+            ForbiddenError: if it is not among those that this key may see.
+        """
+        if not caller.sees(mail):
+            raise ForbiddenError("this mail is none of this key's")
+
     def check_greeting(self, caller: Caller) -> None:
         """Let a caller send the greeting.
 
@@ -85,12 +115,6 @@ class Gate:
             raise ForbiddenError("mail to this address is not allowed here", field=field)
         if caller.key and not is_among(recipient, caller.key.recipients):
             raise ForbiddenError("mail to this address is not allowed with this key", field=field)
-
-
-def is_among(recipient: str, allowed: Collection[str]) -> bool:
-    """Whether an address, or its domain, is among those that are allowed; all are where there are none."""
-    folded = recipient.lower()
-    return not allowed or folded in allowed or folded[folded.rindex("@") :] in allowed
 
 
 def _bearer(request: Request) -> str | None:

@@ -19,6 +19,7 @@ from config.values import Rate
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.errors import OutboxUnavailableError
+from messaging.outbox.filters import Scope
 from messaging.outbox.schema import keys
 
 _LOG: Final = logging.getLogger(__name__)
@@ -52,6 +53,11 @@ class Key:
     recipients: tuple[str, ...] = ()
     #: Whether its mails go through everything but the relay.
     test: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        """The mails that it may see and steer: those that it might have sent."""
+        return Scope(self.recipients, tests_only=self.test)
 
 
 class Keys:

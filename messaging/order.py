@@ -20,6 +20,10 @@ class Order:
     idempotency_key: str | None
     #: What allows it, where the caller does not.
     link: Link | None = None
+    #: Whether it goes through everything but the relay, whoever sends it.
+    test: bool = False
+    #: Which of the mails of its request it is; None if it is the only one.
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

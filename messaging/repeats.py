@@ -1,6 +1,8 @@
 """Which requests are the same one come again, and so make one mail between them."""
 
+import json
 import re
+from hashlib import sha256
 from typing import Final
 
 from messaging.digests import Digests
@@ -8,6 +10,8 @@ from messaging.draft import Draft
 from messaging.errors import BadRequestError
 from messaging.gate import Caller
 from messaging.links import Link
+from messaging.order import Order
+from messaging.outbox.records import NO_EXTRAS, Extras
 from messaging.outbox.repeats import Once
 from messaging.request import Request
 
@@ -57,15 +61,32 @@ class Repeats:
         token = self._digests.of("get", client, _name(caller), draft.recipient, draft.subject, draft.text)
         return Once(token, 0, self._window_ms)
 
-    def of_post(self, caller: Caller, client: str, draft: Draft, path: str, key: str) -> Once:
+    def of_post(self, order: Order, client: str, key: str) -> Once:
         """By the idempotency key, which is the caller's own; a stranger's is the client's."""
-        token = self._digests.of("idempotency", _name(caller) or client, key)
-        content = self._digests.of("content", path, draft.recipient, draft.subject, draft.text)
+        draft = order.draft
+        number = () if order.number is None else (str(order.number),)
+        token = self._digests.of("idempotency", _name(order.caller) or client, key, *number)
+        content = self._digests.of(
+            "content", order.request.path, draft.recipient, draft.subject, draft.text, *_parts(draft.extras)
+        )
+        return Once(token, content, IDEMPOTENCY_MS)
+
+    def of_batch(self, caller: Caller, path: str, mails: object, key: str) -> Once:
+        """By the idempotency key again, as one request; each of its mails has one of its own besides."""
+        token = self._digests.of("idempotency", _name(caller), key)
+        content = self._digests.of("content", path, json.dumps(mails, sort_keys=True))
         return Once(token, content, IDEMPOTENCY_MS)
 
     def of_link(self, link: Link) -> Once:
         """By the link: each sends one mail."""
         return Once(self._digests.of("link", link.id), 0, link.ends_in_ms)
+
+
+def _parts(extras: Extras) -> list[str]:
+    if extras is NO_EXTRAS:
+        return []
+    files = [part for each in extras.attachments for part in (each.name, each.type, sha256(each.content).hexdigest())]
+    return [repr(extras.html), repr(extras.reply_to), *files]
 
 
 def _name(caller: Caller) -> str:

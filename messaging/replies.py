@@ -58,11 +58,23 @@ class Answer:
         return _dump(self.document)
 
 
-def render(request: Request, answer: Answer) -> Reply:
-    """Put an answer into the form that the request asked for."""
+def render(request: Request, answer: Answer | Reply) -> Reply:
+    """Put an answer into the form that the request asked for; a finished reply stays as it is."""
+    if isinstance(answer, Reply):
+        return answer
     if request.wants_json:
         return _reply(request.id, answer.status, _JSON, answer.as_json, answer.headers)
     return _reply(request.id, answer.status, _TEXT, answer.as_text, answer.headers)
+
+
+def content(request: Request, content_type: str, body: bytes) -> Reply:
+    """Make a reply whose content has one form, whatever was asked for."""
+    return _reply(request.id, HTTPStatus.OK, ("Content-Type", content_type), body, [])
+
+
+def not_modified(request: Request, headers: Headers) -> Reply:
+    """Make a reply that says that the client has what it asks for already (RFC 9110, section 15.4.5)."""
+    return Reply(_STATUS_LINES[HTTPStatus.NOT_MODIFIED], [("X-Request-ID", request.id), *_ALWAYS, *headers], b"")
 
 
 def render_error(request_id: str, error: RequestError, *, as_json: bool) -> Reply:
@@ -75,6 +87,7 @@ def render_error(request_id: str, error: RequestError, *, as_json: bool) -> Repl
         "status": error.status.value,
         "detail": error.detail,
         **({"field": error.field} if error.field else {}),
+        **error.members(),
         "request_id": request_id,
     }
     return _reply(request_id, error.status, _PROBLEM, _dump(problem), error.headers())

@@ -8,12 +8,14 @@ from functools import cache, cached_property
 from typing import Any, Final
 
 from messaging.errors import BadRequestError, TooLargeError, UnsupportedTypeError
-from messaging.fields import parse_form, parse_json
+from messaging.fields import parse_form, parse_json, parse_json_list
+from messaging.multipart_form import parse_multipart
 
 Environ = dict[str, Any]
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
+MULTIPART: Final = "multipart/form-data"
 
 #: An id that a proxy gave the request; anything else is replaced, since it is written to logs.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
@@ -62,13 +64,27 @@ class Request:
         Raises:
             UnsupportedTypeError: if it does not say that it is JSON.
         """
-        if self._content_type != JSON:
-            raise UnsupportedTypeError(f"the body must be {JSON}")
-        return parse_json(self._body)
+        return parse_json(self._json_body)
+
+    def json_list(self) -> dict[str, Any] | list[Any]:
+        """Parse the body as one JSON object, or a list; as `json` otherwise."""
+        return parse_json_list(self._json_body)
+
+    @property
+    def has_json(self) -> bool:
+        return self._content_type == JSON
 
     @property
     def has_form(self) -> bool:
         return self._content_type == FORM
+
+    @property
+    def has_multipart(self) -> bool:
+        return self._content_type == MULTIPART
+
+    def multipart(self, files: str) -> dict[str, Any]:
+        """Parse the body as a form with files in one of its fields; see `parse_multipart`."""
+        return parse_multipart(self._body, self.environ["CONTENT_TYPE"], files)
 
     def header(self, name: str) -> str | None:
         value: str | None = self.environ.get(_environ_name(name))
@@ -90,6 +106,12 @@ class Request:
     @cached_property
     def _content_type(self) -> str:
         return media_type(self.environ.get("CONTENT_TYPE", ""))
+
+    @property
+    def _json_body(self) -> bytes:
+        if self._content_type != JSON:
+            raise UnsupportedTypeError(f"the body must be {JSON}")
+        return self._body
 
     @cached_property
     def _body(self) -> bytes:

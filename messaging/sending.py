@@ -1,6 +1,6 @@
 """The one way in which a request sends a mail, whatever its path and form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
@@ -8,13 +8,14 @@ from typing import NamedTuple
 from messaging.addresses import parse_recipient
 from messaging.conditions import Conditions
 from messaging.draft import Draft, check_subject, check_text
-from messaging.errors import InvalidError, TooManyRequestsError
+from messaging.errors import InvalidError, RequestError, TooManyRequestsError
 from messaging.fields import take_texts
 from messaging.gate import STRANGER, Caller, Gate
 from messaging.intake import Intake
 from messaging.links import Links
 from messaging.order import Order, Sent
-from messaging.outbox.errors import LimitReachedError, OtherContentError
+from messaging.outbox.errors import LimitReachedError, TermsError
+from messaging.outbox.records import NO_EXTRAS, Accepted, Extras, Mail
 from messaging.repeats import IDEMPOTENCY_KEY, idempotency_key
 from messaging.request import Request
 
@@ -67,7 +68,15 @@ class Sending:
         self._intake = intake
         self._greeting = greeting
 
-    def order(self, request: Request, caller: Caller, fields: Mapping[str, str], names: Names) -> Order:
+    def order(
+        self,
+        request: Request,
+        caller: Caller,
+        fields: Mapping[str, str],
+        names: Names,
+        extras: Extras = NO_EXTRAS,
+        number: int | None = None,
+    ) -> Order:
         """Make an order of what the caller sent, or refuse.
 
         Args:
@@ -75,13 +84,32 @@ class Sending:
             caller: who sent it.
             fields: the request's fields, the recipient among them.
             names: what the fields are called there.
+            extras: what the mail has beside its words.
+            number: which of the mails of its request it is; None if it is the only one.
 
         Raises:
             BadRequestError, UnauthorizedError, ForbiddenError, InvalidError: with the field and the reason.
         """
         to = parse_recipient(fields[names.recipient], names.recipient)
         self._gate.check_recipient(caller, to, names.recipient)
-        return Order(request, caller, self._draft(caller, to, fields, names), idempotency_key(request))
+        draft = self._draft(caller, to, fields, names, extras)
+        return Order(request, caller, draft, idempotency_key(request), number=number)
+
+    def order_again(self, request: Request, caller: Caller, mail: Mail, extras: Extras) -> Order:
+        """Make an order of a mail as another one was, or refuse.
+
+        Args:
+            request: what was sent.
+            caller: who sent it, and sees the other one.
+            mail: the other one.
+            extras: what it has beside its words.
+
+        Raises:
+            BadRequestError, ForbiddenError: with the reason.
+        """
+        self._gate.check_recipient(caller, mail.recipient, "to")
+        draft = Draft(mail.recipient, mail.subject, mail.text, extras)
+        return Order(request, caller, draft, idempotency_key(request), test=mail.test)
 
     def order_by_link(self, request: Request, token: str, field: str) -> Order:
         """Make an order of what a link allows, or refuse.
@@ -108,20 +136,42 @@ class Sending:
             OutboxUnavailableError: if it could not be stored.
         """
         terms = self._conditions.of(order)
-        test = order.caller.key is not None and order.caller.key.test
         try:
-            accepted = self._intake.accept(order.draft, order.request.id, test=test, terms=terms)
-        except LimitReachedError as error:
-            wait_s = ceil(error.wait_ms / 1000)
-            raise TooManyRequestsError(f"{error.about}; there is room again in {wait_s} s", wait_s) from None
-        except OtherContentError:
-            raise InvalidError("was used for another request", field=IDEMPOTENCY_KEY) from None
-        replayed = accepted.repeated and order.idempotency_key is not None
-        return Sent(accepted.mail, accepted.repeated and not replayed, replayed)
+            accepted = self._intake.accept(
+                order.draft, order.request.id, test=order.test or order.caller.tests, terms=terms
+            )
+        except TermsError as error:
+            raise _refusal(error) from None
+        return _sent(accepted, order)
 
-    def _draft(self, caller: Caller, to: str, fields: Mapping[str, str], names: Names) -> Draft:
+    def send_all(
+        self, request: Request, caller: Caller, mails: object, orders: Sequence[Order]
+    ) -> Sequence[Sent | RequestError]:
+        """Have the mails of one request accepted, each for itself.
+
+        Args:
+            request: what was sent.
+            caller: who sent it.
+            mails: all that it asks for.
+            orders: what of that may be sent.
+
+        Returns:
+            For each order what became of it.
+
+        Raises:
+            OutboxUnavailableError: if none could be stored.
+        """
+        once = self._conditions.of_batch(request, caller, mails, idempotency_key(request))
+        drafts = [(order.draft, self._conditions.of(order)) for order in orders]
+        results = self._intake.accept_all(drafts, once, request.id, test=caller.tests) if drafts else ()
+        return [
+            _refusal(result) if isinstance(result, TermsError) else _sent(result, order)
+            for result, order in zip(results, orders, strict=True)
+        ]
+
+    def _draft(self, caller: Caller, to: str, fields: Mapping[str, str], names: Names, extras: Extras) -> Draft:
         subject, text = fields.get(names.subject), fields.get(names.text)
-        if subject is None and text is None:
+        if subject is None and text is None and extras is NO_EXTRAS:
             self._gate.check_greeting(caller)
             return Draft(to, self._greeting.subject, self._greeting.text)
         self._gate.check_own_words(caller)
@@ -129,4 +179,18 @@ class Sending:
             to,
             check_subject(self._greeting.subject if subject is None else subject, names.subject),
             check_text(text or "", names.text),
+            extras,
         )
+
+
+def _sent(accepted: Accepted, order: Order) -> Sent:
+    replayed = accepted.repeated and order.idempotency_key is not None
+    return Sent(accepted.mail, accepted.repeated and not replayed, replayed)
+
+
+def _refusal(error: TermsError) -> RequestError:
+    """What a client is told of a mail that is not accepted."""
+    if isinstance(error, LimitReachedError):
+        wait_s = ceil(error.wait_ms / 1000)
+        return TooManyRequestsError(f"{error.about}; there is room again in {wait_s} s", wait_s)
+    return InvalidError("was used for another request", field=IDEMPOTENCY_KEY)

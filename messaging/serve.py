@@ -12,6 +12,7 @@ from config import open_files
 from config.broker import MailBroker, make_broker, make_queue
 from config.errors import SettingError
 from config.logs import configure_logging, say
+from config.mail_queue import MailQueue
 from config.masking import mask
 from config.message import QUEUE
 from config.processor import keep_to_one_processor
@@ -39,17 +40,23 @@ from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxError
 from messaging.outbox.heartbeats import Heartbeats, Role
+from messaging.outbox.listing import Listing
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.secret import DatabaseSecret
+from messaging.outbox.steering import Steering
+from messaging.outbox.tallies import Tallies
 from messaging.outlook import Outlook
+from messaging.overview import Overseer
 from messaging.publisher import BrokerPublisher, Publisher
 from messaging.repeats import Repeats
-from messaging.routes import internal_router, public_router
+from messaging.routes import Parts, internal_router, public_router
 from messaging.sending import Greeting, Sending
 from messaging.server import ListenError, Server
 from messaging.talktome import TalktomeLog
+from messaging.waiting import Waits
 from workers.assembly import assemble_worker
+from workers.composing import source
 from workers.embedded import EmbeddedWorker
 
 _LOG: Final = logging.getLogger(__name__)
@@ -62,6 +69,9 @@ _INTERNAL_THREADS: Final = 2
 
 #: Threads that never wait for a database that is slow: `talktome` and health go on.
 _THREADS_FOR_OTHERS: Final = 4
+
+#: The part of the public side's threads that may wait for mails.
+_WAITING_PART: Final = 0.25
 
 _PUBLISHER_STOP_S: Final = 1.0
 
@@ -93,10 +103,14 @@ def serve(settings: Settings) -> None:
     hold = RelayHold(database, settings.hold_probe_s)
     registry = CollectorRegistry()
     queue = MeasuredQueue(make_queue(broker), registry)
+    outbox = Outbox(database, most_accepts=max(1, settings.web_threads - _THREADS_FOR_OTHERS))
+    waits = Waits(outbox, max(1, int(settings.web_threads * _WAITING_PART)))
     publisher = BrokerPublisher(queue, DueMails(database, settings.poison_limit), hold)
     try:
         measured = MeasuredPublisher(publisher, registry)
-        public, internal = _make_servers(settings, database, broker, measured, hold, talktome, registry)
+        public, internal = _make_servers(
+            settings, database, broker, queue, measured, hold, talktome, outbox, waits, registry
+        )
     except ListenError as error:
         exit_with(error)
 
@@ -116,6 +130,7 @@ def serve(settings: Settings) -> None:
     # All at the same time, since each may need all the time there is; what is accepted meanwhile stays due.
     if embedded:
         embedded.stop()
+    waits.end()
     public.stop()
     internal.stop()
     public.join()
@@ -131,9 +146,12 @@ def _make_servers(
     settings: Settings,
     database: Database,
     broker: MailBroker,
+    queue: MailQueue,
     publisher: Publisher,
     hold: RelayHold,
     talktome: TalktomeLog,
+    outbox: Outbox,
+    waits: Waits,
     registry: CollectorRegistry,
 ) -> tuple[Server, Server]:
     """The public and the internal side.
@@ -141,8 +159,7 @@ def _make_servers(
     Raises:
         ListenError: if one of them cannot be listened on.
     """
-    most_accepts = max(1, settings.web_threads - _THREADS_FOR_OTHERS)
-    outbox, heartbeats = Outbox(database, most_accepts=most_accepts), Heartbeats(database)
+    heartbeats = Heartbeats(database)
     gate = Gate(Keys(database), open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
     clients = Clients(settings.trusted_proxies, settings.proxy_addresses)
     intake = Intake(outbox, publisher, settings.mail_from)
@@ -158,9 +175,22 @@ def _make_servers(
     registry.register(OutboxMetrics(database, hold, heartbeats, Attempts(database)))
     ProcessCollector(registry=registry)
     limit = settings.max_body_bytes
-    healthz = Healthz(instance_of(DatabaseSecret(database)), clients)
-    router = public_router(gate, sending, outbox, Outlook(hold, heartbeats), talktome, healthz.get)
-    public = MeasuredApplication(Application(router, limit), router.paths, registry)
+    parts = Parts(
+        gate=gate,
+        sending=sending,
+        outbox=outbox,
+        outlook=Outlook(hold, heartbeats),
+        listing=Listing(database),
+        steering=Steering(database),
+        publisher=publisher,
+        overseer=Overseer(Tallies(database), heartbeats, hold, queue),
+        waits=waits,
+        compose=source,
+        talktome=talktome,
+        health=Healthz(instance_of(DatabaseSecret(database)), clients).get,
+    )
+    router = public_router(parts)
+    public = MeasuredApplication(Application(router, limit), router.label, registry)
     internal = WithMetrics(Application(internal_router(checks), limit), registry)
     return (
         Server(public, settings.listen, settings.web_threads, limit),

@@ -73,6 +73,29 @@ def full_document(mail: Mail, attempts: Sequence[Attempt], remark: str) -> dict[
     }
 
 
+def summary_document(mail: Mail, last: Attempt | None) -> dict[str, Any]:
+    """A mail in a list.
+
+    Args:
+        mail: the mail.
+        last: what was tried last; None if nothing was.
+    """
+    return {
+        "id": mail.id,
+        "state": mail.state,
+        "final": mail.final,
+        "to": mail.recipient,
+        "subject": mail.subject,
+        "created_at": timestamp(mail.created_at),
+        "due_at": optional_timestamp(mail.due_at),
+        "finished_at": optional_timestamp(mail.finished_at),
+        "attempts": mail.attempts,
+        "last_attempt": _attempt_document(last) if last else None,
+        "status_url": status_url(mail),
+        **_marks(mail),
+    }
+
+
 def status_line(mail: Mail, attempts: Sequence[Attempt] = (), remark: str = "") -> str:
     """The state, since when or until when, and the relay's last words where the caller may see them."""
     words = [mail.state.value]

@@ -4,8 +4,6 @@
 needs no encoding is written as it is, to the same bytes; what needs one is encoded by the standard library.
 """
 
-import base64
-import quopri
 import re
 from dataclasses import dataclass, field
 from email.header import Header
@@ -15,11 +13,9 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import Final
 
-from messaging.outbox.records import Mail
-
-#: RFC 5322, section 2.1.1: the characters that a line should keep to, its CRLF not counted. Above that `EmailMessage`
-#: folds a field and encodes a text.
-_MOST_IN_A_LINE: Final = 78
+from messaging.outbox.records import NO_EXTRAS, Extras, Mail
+from workers.encoding import MOST_IN_A_LINE, encoded
+from workers.parts import compose_parts
 
 #: RFC 5322, section 3.2.3: `atext` but for the question mark, without which there is no encoded word.
 _ATOM: Final = r"[\w!#$%&'*+/=^`{|}~-]+"
@@ -36,25 +32,39 @@ class Composed:
     content: bytes = field(repr=False)
 
 
-def compose(mail: Mail) -> Composed:
+def compose(mail: Mail, extras: Extras = NO_EXTRAS) -> Composed:
     """Compose a mail; `Message-ID` and `Date` come from its row, so that receivers can fold a duplicate."""
     from_field, domain = _sender(mail.sender)
-    encoding, body = _encoded(mail.text)
     header = (
         f"{_subject_field(mail.subject)}"
         f"{from_field}"
         f"{_to_field(mail.recipient)}"
+        f"{_address_field('Reply-To', extras.reply_to) if extras.reply_to else ''}"
         f"Date: {formatdate(mail.created_at / 1000)}\r\n"
         # Never folded: `EmailMessage` folds a long one into one that is read with a space before it (Python 3.11).
         f"Message-ID: <{mail.id}@{domain}>\r\n"
         # RFC 3834, section 5: keeps vacation notices and the like from answering.
         "Auto-Submitted: auto-generated\r\n"
+    )
+    plain = extras.html is None and not extras.attachments
+    content = _plain(mail.text) if plain else compose_parts(mail, extras)
+    return Composed(mail.sender, mail.recipient, header.encode("ascii") + content)
+
+
+def source(mail: Mail, extras: Extras) -> bytes:
+    """A mail as the relay gets it."""
+    return compose(mail, extras).content
+
+
+def _plain(text: str) -> bytes:
+    encoding, body = encoded(text)
+    header = (
         'Content-Type: text/plain; charset="utf-8"\r\n'
         f"Content-Transfer-Encoding: {encoding}\r\n"
         "MIME-Version: 1.0\r\n"
         "\r\n"
     )
-    return Composed(mail.sender, mail.recipient, header.encode("ascii") + body)
+    return header.encode("ascii") + body
 
 
 def _subject_field(subject: str) -> str:
@@ -76,7 +86,7 @@ def _sender(address: str) -> tuple[str, str]:
 
 def _to_field(recipient: str) -> str:
     field = f"To: {recipient}"
-    if len(field) <= _MOST_IN_A_LINE and _PLAIN_ADDRESS.fullmatch(recipient):
+    if len(field) <= MOST_IN_A_LINE and _PLAIN_ADDRESS.fullmatch(recipient):
         return f"{field}\r\n"
     return _address_field("To", recipient)
 
@@ -85,17 +95,3 @@ def _address_field(name: str, address: str) -> str:
     """As `EmailMessage` writes it; `Address` raises an error, of many kinds, for what is not one address."""
     field: str = SMTP.fold(*SMTP.header_store_parse(name, Address(addr_spec=address)))
     return field
-
-
-def _encoded(text: str) -> tuple[str, bytes]:
-    """The name of a transfer encoding that every relay can take, also one that never offered 8BITMIME, and the body.
-
-    RFC 2045, section 2.7: seven bits need no encoding if the lines are short and end with CRLF and there is no NUL.
-    """
-    lines = text.encode().splitlines()  # unlike a text's, those of bytes end at CRLF, CR and LF alone
-    body = b"\r\n".join(lines) + b"\r\n"
-    if text.isascii() and "\0" not in text and max(map(len, lines), default=0) <= _MOST_IN_A_LINE:
-        return "7bit", body
-    quoted = quopri.encodestring(body)
-    in_base64 = base64.encodebytes(body).replace(b"\n", b"\r\n")
-    return ("quoted-printable", quoted) if len(quoted) <= len(in_base64) else ("base64", in_base64)

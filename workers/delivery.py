@@ -96,7 +96,7 @@ class Delivery:
     def _try(self, claim: Claim) -> Finish:
         mail, started_at = claim.mail, clock_ms()
         try:
-            composed = compose(mail)
+            composed = compose(mail, claim.extras)
             if mail.test:
                 return _tested(claim, started_at)
             receipt = self._transport.deliver(composed)

@@ -9,6 +9,7 @@ from messaging.gate import Gate
 from messaging.order import Order, Sent
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outlook import Outlook
+from messaging.repeats import idempotency_key
 from messaging.replies import Answer, Headers
 from messaging.request import Request
 from messaging.sending import Names, Sending
@@ -49,6 +50,7 @@ class Action:
         return self._act(request, request.query(_ADDRESSES))
 
     def post(self, request: Request) -> Answer:
+        idempotency_key(request)
         query, form = request.query(_ADDRESSES), request.form(_ADDRESSES)
         if not query.keys().isdisjoint(form):
             raise BadRequestError("a parameter was given twice")
@@ -73,6 +75,8 @@ class Action:
 
     def _order(self, request: Request, parameters: dict[str, str]) -> Order | None:
         if parameters.keys().isdisjoint(_MAILS):
+            for name in parameters.keys() & {_NAMES.subject, _NAMES.text}:
+                raise BadRequestError("belongs to a mail, and there is no sendmail", field=name)
             return None
         caller = self._gate.identify(request, parameters.get("key"))
         if "link" not in parameters:

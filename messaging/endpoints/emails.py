@@ -1,18 +1,23 @@
 """`/v1/emails`: send a mail with words of one's own, and ask what became of it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
-from messaging.errors import NotFoundError
+from messaging.batch import send_batch
+from messaging.errors import BadRequestError, NotFoundError
 from messaging.fields import take_texts
-from messaging.gate import Gate
+from messaging.gate import Caller, Gate
+from messaging.order import Sent
 from messaging.outbox.ids import is_id
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
 from messaging.outlook import Outlook
 from messaging.replies import Answer
 from messaging.request import Request
-from messaging.sending import Names, Sending, read_fields
+from messaging.sending import Names, Sending
+from messaging.submission import KEY, read_body, submission
 from messaging.views import (
     accepted_document,
     accepted_headers,
@@ -21,6 +26,7 @@ from messaging.views import (
     public_document,
     status_line,
 )
+from messaging.waiting import WAIT, Waits, parse_wait
 
 _NAMES: Final = Names("to")
 
@@ -33,31 +39,68 @@ class Emails:
         sending: sends mails.
         outbox: knows what became of them.
         outlook: says why one may have to wait.
+        waits: lets a request wait for a mail.
     """
 
-    def __init__(self, gate: Gate, sending: Sending, outbox: Outbox, outlook: Outlook) -> None:
+    def __init__(self, gate: Gate, sending: Sending, outbox: Outbox, outlook: Outlook, waits: Waits) -> None:
         self._outlook = outlook
         self._gate = gate
         self._sending = sending
         self._outbox = outbox
+        self._waits = waits
 
     def post(self, request: Request) -> Answer:
-        fields = read_fields(request, _NAMES)
-        caller = self._gate.identify(request, fields.get("key"))
-        sent = self._sending.send(self._sending.order(request, caller, fields, _NAMES))
-        remark = self._outlook.remark(in_full=caller.known)
-        return Answer(
-            HTTPStatus.ACCEPTED,
-            accepted_line(sent, remark),
-            accepted_document(sent, remark),
-            accepted_headers(sent),
-        )
+        wait = take_texts(request.query(), (WAIT,)).get(WAIT)
+        body = read_body(request, _NAMES.recipient)
+        if isinstance(body, list):
+            return self._post_all(request, body, wait)
+        wanted = submission(body, (*_NAMES, KEY))
+        caller = self._gate.identify(request, wanted.texts.get(KEY))
+        wait_s = parse_wait(wait, caller)
+        order = self._sending.order(request, caller, wanted.texts, _NAMES, wanted.extras)
+        return self._accepted(self._sending.send(order), caller, wait_s)
+
+    def post_again(self, request: Request) -> Answer:
+        """Send a mail as another one was."""
+        take_texts(request.query(), ())
+        texts = take_texts(request.json() if request.has_json else request.form(), (KEY,))
+        caller, _ = self._gate.identify_known(request, texts.get(KEY))
+        mail = find(self._outbox, request.argument)
+        self._gate.check_steering(caller, mail)
+        order = self._sending.order_again(request, caller, mail, self._outbox.extras(mail))
+        return self._accepted(self._sending.send(order), caller, None)
 
     def get(self, request: Request) -> Answer:
-        caller = self._gate.identify(request, take_texts(request.query(), ("key",)).get("key"))
+        texts = take_texts(request.query(), (KEY, WAIT))
+        caller = self._gate.identify(request, texts.get(KEY))
+        wait_s = parse_wait(texts.get(WAIT), caller)
         mail = find(self._outbox, request.argument)
+        if wait_s is not None and not mail.final:
+            self._waits.until_final(mail.id, wait_s)
+            mail = find(self._outbox, mail.id)
+        return self._status(mail, in_full=caller.sees(mail))
+
+    def _post_all(self, request: Request, mails: Sequence[Any], wait: str | None) -> Answer:
+        caller, _ = self._gate.identify_known(request, None)
+        if wait is not None:
+            raise BadRequestError("is for one mail", field=WAIT)
+        batch = send_batch(self._sending, request, caller, mails, _NAMES)
+        return batch.answer(self._outlook.remark(in_full=True))
+
+    def _accepted(self, sent: Sent, caller: Caller, wait_s: float | None) -> Answer:
+        if wait_s is not None:
+            self._waits.until_final(sent.mail.id, wait_s)
+            sent = replace(sent, mail=find(self._outbox, sent.mail.id))
+            if sent.mail.final:
+                answer = self._status(sent.mail, in_full=caller.sees(sent.mail))
+                return replace(answer, headers=accepted_headers(sent))
         remark = self._outlook.remark(in_full=caller.known)
-        if not caller.known:
+        line, document = accepted_line(sent, remark), accepted_document(sent, remark)
+        return Answer(HTTPStatus.ACCEPTED, line, document, accepted_headers(sent))
+
+    def _status(self, mail: Mail, *, in_full: bool) -> Answer:
+        remark = self._outlook.remark(in_full=in_full)
+        if not in_full:
             return Answer(HTTPStatus.OK, status_line(mail, remark=remark), public_document(mail, remark))
         attempts = self._outbox.attempts(mail.id)
         return Answer(HTTPStatus.OK, status_line(mail, attempts, remark), full_document(mail, attempts, remark))

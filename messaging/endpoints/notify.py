@@ -58,9 +58,10 @@ class Notify:
     def status(self, request: Request) -> Answer:
         caller = self._gate.identify(request, take_texts(request.query(), ("key",)).get("key"))
         mail = find(self._outbox, request.argument)
-        remark = self._outlook.remark(in_full=caller.known)
+        in_full = caller.sees(mail)
+        remark = self._outlook.remark(in_full=in_full)
         line = f"{TASK_STATUS[mail.state]} {status_line(mail, remark=remark)}"
-        return Answer(HTTPStatus.OK, line, {**_document(mail, remark), "result": self._result(mail, caller.known)})
+        return Answer(HTTPStatus.OK, line, {**_document(mail, remark), "result": self._result(mail, in_full)})
 
     def _result(self, mail: Mail, in_full: bool) -> Any:
         """What a task queue would give as the task's result: none before there is one."""

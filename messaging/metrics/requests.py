@@ -19,15 +19,13 @@ class MeasuredApplication:
 
     Args:
         application: answers the requests.
-        paths: what requests are told apart by; one that ends in a slash stands for all that is below it, too. All
-            others are one, since clients can invent any number of them.
+        label: what a path is counted by; those that have none are one, since clients can invent any number of them.
         registry: where the figures are asked for.
     """
 
-    def __init__(self, application: Wsgi, paths: Iterable[str], registry: CollectorRegistry) -> None:
+    def __init__(self, application: Wsgi, label: Callable[[str], str], registry: CollectorRegistry) -> None:
         self._application = application
-        self._paths = frozenset(paths)
-        self._above = tuple(path for path in self._paths if path.endswith("/") and path != "/")
+        self._label = label
         self._seconds = Histogram(
             "messaging_request_seconds",
             "What requests took, from their first line to their answer",
@@ -52,9 +50,8 @@ class MeasuredApplication:
         return body
 
     def _observe(self, path: str, status: str, took_s: float) -> None:
-        if path not in self._paths:
-            path = next((above for above in self._above if path.startswith(above)), _OTHER)
-        observe = self._observers.get((path, status))
+        label = self._label(path) or _OTHER
+        observe = self._observers.get((label, status))
         if observe is None:
-            observe = self._observers[path, status] = self._seconds.labels(path, status[:3]).observe
+            observe = self._observers[label, status] = self._seconds.labels(label, status[:3]).observe
         observe(took_s)

@@ -1,13 +1,15 @@
 """Accepts mails, all that come at the same time in one transaction, on the terms that each of them came with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 
 from sqlalchemy import Connection, Dialect, insert
 
+from messaging.outbox.enclosing import write_extras
 from messaging.outbox.errors import TermsError
-from messaging.outbox.records import Accepted, Mail
+from messaging.outbox.records import NO_EXTRAS, Accepted, Extras, Mail
 from messaging.outbox.repeats import Firsts, Once
 from messaging.outbox.schema import mails
 from messaging.outbox.uses import Counts, Use
@@ -25,7 +27,24 @@ class Terms:
 
 NO_TERMS = Terms()
 
-Wish = tuple[Mail, Terms]
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A mail that is to be accepted together with others."""
+
+    sender: str
+    recipient: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    test: bool = False
+    terms: Terms = NO_TERMS
+    extras: Extras = NO_EXTRAS
+
+
+Wish = tuple[Mail, Terms, Extras]
+
+#: Rows of one statement: there are as many texts of it as there are numbers of rows.
+_MOST_ROWS: Final = 64
 
 
 def accept(connection: Connection, wishes: Sequence[Wish], now: int) -> Sequence[Accepted | TermsError]:
@@ -36,16 +55,46 @@ def accept(connection: Connection, wishes: Sequence[Wish], now: int) -> Sequence
         wishes: the mails with their terms.
         now: the transaction's time, in milliseconds since 1970, UTC.
     """
-    onces = [terms.once for _, terms in wishes if terms.once]
-    uses = [use for _, terms in wishes for use in terms.uses]
+    onces = [terms.once for _, terms, _ in wishes if terms.once]
+    uses = [use for _, terms, _ in wishes for use in terms.uses]
     firsts = Firsts(connection, onces, now) if onces else None
     counts = Counts(connection, uses, now) if uses else None
-    results = [_judge(mail, terms, firsts, counts) for mail, terms in wishes]
-    _store(connection, [each.mail for each in results if isinstance(each, Accepted) and not each.repeated])
+    results = [_judge(mail, terms, firsts, counts) for mail, terms, _ in wishes]
+    stored = [each.mail for each in results if isinstance(each, Accepted) and not each.repeated]
+    for first in range(0, len(stored), _MOST_ROWS):
+        _store(connection, stored[first : first + _MOST_ROWS])
+    if any(mail.rich for mail in stored):
+        of = {mail.id: extras for mail, _, extras in wishes}
+        write_extras(connection, [(mail.id, of[mail.id]) for mail in stored if mail.rich])
     if firsts:
         firsts.write()
     if counts:
         counts.write()
+    return results
+
+
+def accept_together(
+    connection: Connection, wishes: Sequence[Wish], once: Once | None, now: int
+) -> Sequence[Accepted | TermsError]:
+    """Store the mails of one request.
+
+    Args:
+        connection: in a transaction.
+        wishes: the mails with their terms.
+        once: says which request it is; one that asks for something else than the first one did gets nothing.
+        now: the transaction's time, in milliseconds since 1970, UTC.
+    """
+    if once is None:
+        return accept(connection, wishes, now)
+    firsts = Firsts(connection, [once], now)
+    answer = firsts.answer(once, wishes[0][0])
+    if isinstance(answer, TermsError):
+        return [answer] * len(wishes)
+    results = accept(connection, wishes, now)
+    accepted = next((result for result in results if isinstance(result, Accepted)), None)
+    if accepted and answer is None:
+        firsts.add(once, accepted.mail)
+        firsts.write()
     return results
 
 
@@ -62,13 +111,12 @@ def _judge(mail: Mail, terms: Terms, firsts: Firsts | None, counts: Counts | Non
 
 
 def _store(connection: Connection, accepted: Sequence[Mail]) -> None:
-    if accepted:
-        statement = _insert(connection.dialect, len(accepted))
-        values = [getattr(mail, name) for mail in accepted for name in Mail.__dataclass_fields__]
-        connection.exec_driver_sql(statement, tuple(values))
+    statement = _insert(connection.dialect, len(accepted))
+    values = [getattr(mail, name) for mail in accepted for name in Mail.__dataclass_fields__]
+    connection.exec_driver_sql(statement, tuple(values))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=_MOST_ROWS)
 def _insert(dialect: Dialect, rows: int) -> str:
     """The text of one statement for so many mails.
 

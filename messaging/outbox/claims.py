@@ -3,13 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, literal_column, or_, select, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
+from messaging.outbox.enclosing import read_extras
 from messaging.outbox.group_commit import GroupCommit
 from messaging.outbox.records import Claim, Finish, Mail
 from messaging.outbox.schema import IS_AMONG, attempts, hold, mails
@@ -40,13 +41,16 @@ _CLAIM = (
         mails.c.subject,
         mails.c.text,
         mails.c.test,
+        mails.c.rich,
     )
 )
 
 # The relay's 250 is the truth whoever brings it. All else only who holds the claim may write.
 _SENT = (
     update(mails)
-    .where(IS_AMONG, mails.c.state != State.SENT)
+    # As a parameter it would be held against what the index `mails_aside` leaves out, and the statement prepared anew
+    # each time it is run (100 instead of 30 µs).
+    .where(IS_AMONG, mails.c.state != literal_column("'sent'"))
     .values(state=State.SENT.value, due_at=None, finished_at=bindparam("ended_at"), published_at=None)
     .returning(mails.c.id)
 )
@@ -126,6 +130,9 @@ def _claim(connection: Connection, mail_ids: Sequence[str], ends_at: int) -> Seq
     for number, probe_id, mail_id, *fields in connection.execute(_CLAIM, {"ids": ids, "lease_ends_at": ends_at}):
         claims[mail_id] = Claim(Mail(mail_id, State.SENDING, ends_at, *fields), number, probe_id == mail_id)
     add(connection, {CLAIMS_REFUSED: len(mail_ids) - len(claims)})
+    rich = [mail_id for mail_id, claim in claims.items() if claim.mail.rich]
+    for mail_id, extras in read_extras(connection, rich).items() if rich else ():
+        claims[mail_id] = replace(claims[mail_id], extras=extras)
     # The same id twice in a batch is one claim, for the first who asked.
     return [claims.pop(mail_id, None) for mail_id in mail_ids]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, FromClause, create_engine, event, make_url
 from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DataError, DisconnectionError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
@@ -90,10 +91,18 @@ class Database:
             engine.dispose()
 
 
+class _Compiler(SQLiteCompiler):
+    """Writes down which index a query is to use, too, which SQLAlchemy leaves out for SQLite."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:  # noqa: ARG002
+        return text
+
+
 class _Dialect(SQLiteDialect_pysqlite):
     """SQLite as the standard library has it, with transactions that begin as their work needs it."""
 
     supports_statement_cache = True
+    statement_compiler = _Compiler
 
     def __init__(self, turns: _Turns | None = None, **options: Any) -> None:
         super().__init__(**options)

@@ -1,6 +1,7 @@
 """What can go wrong with the outbox."""
 
 from config.errors import MessagingError
+from messaging.outbox.states import State
 
 
 class OutboxError(MessagingError):
@@ -39,3 +40,11 @@ class LimitReachedError(TermsError):
 
 class OtherContentError(TermsError):
     """Raised when a request says that it repeats another one, and asks for something else."""
+
+
+class StateForbidsError(OutboxError):
+    """Raised when a mail's state does not allow what is to be done to it."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(f"the mail is {state.value}")
+        self.state = state

@@ -2,8 +2,33 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from messaging.outbox.states import FINAL, State
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail."""
+
+    name: str = field(repr=False)
+    #: Its media type (RFC 6838), such as `application/pdf`.
+    type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What few mails have beside a subject and a text."""
+
+    #: The same as the text, for programs that show HTML.
+    html: str | None = field(default=None, repr=False)
+    #: Where answers are to go.
+    reply_to: str | None = field(default=None, repr=False)
+    attachments: tuple[Attachment, ...] = ()
+
+
+NO_EXTRAS: Final = Extras()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +49,8 @@ class Mail:
     text: str = field(repr=False)
     #: Whether it was sent with a test key, and so goes through everything but the relay.
     test: bool
+    #: Whether it has extras, which are kept beside it.
+    rich: bool = False
 
     @property
     def final(self) -> bool:
@@ -48,6 +75,7 @@ class Claim:
     number: int
     #: Whether this mail is the one that finds out whether the relay still has to be held.
     is_probe: bool = False
+    extras: Extras = NO_EXTRAS
 
 
 class Outcome(StrEnum):

@@ -1,4 +1,7 @@
-"""Removes what is no longer needed: mails that have been finished for long enough, and what answered for a time."""
+"""Removes what is no longer needed: mails that have been finished for long enough, and what answered for a time.
+
+Mails are counted before, since what was removed cannot be.
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,6 +12,8 @@ from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.ids import first_id
 from messaging.outbox.schema import mails, repeats, uses
+from messaging.outbox.states import State
+from messaging.outbox.tallying import MOST_COUNTED, count_finished, forget
 
 #: Rows of one kind that are removed in one transaction: few enough that nobody waits for it.
 _BATCH: Final = 200
@@ -29,7 +34,7 @@ class Retention:
         self._clock = clock
 
     def prune(self) -> int:
-        """Remove one batch; returns how many rows there were.
+        """Count one batch, and remove one; returns 0 if there is nothing left to do.
 
         Raises:
             OutboxUnavailableError: if the database is away.
@@ -38,7 +43,11 @@ class Retention:
         with transaction(self._database.recording) as connection:
             ended = _remove_ended(connection, repeats.c.token, repeats.c.ends_at, now)
             ended += _remove_ended(connection, uses.c.subject, uses.c.ends_at, now)
-            return ended if self._keep_ms is None else ended + _remove_mails(connection, now - self._keep_ms)
+            if count_finished(connection) == MOST_COUNTED:
+                return MOST_COUNTED
+            sent, others = (0, 0) if self._keep_ms is None else _remove_mails(connection, now - self._keep_ms)
+            forget(connection, sent, now)
+        return ended + sent + others
 
 
 def _remove_ended(connection: Connection, name: Column[str], ends_at: Column[int], now: int) -> int:
@@ -46,10 +55,12 @@ def _remove_ended(connection: Connection, name: Column[str], ends_at: Column[int
     return connection.execute(delete(name.table).where(name.in_(ended))).rowcount
 
 
-def _remove_mails(connection: Connection, before: int) -> int:
+def _remove_mails(connection: Connection, before: int) -> tuple[int, int]:
+    """Returns how many there were that were sent, and how many others."""
     # What finished before then was accepted before then, and ids begin with the time: no other index is needed.
-    old = select(mails.c.id).where(mails.c.id < first_id(before), mails.c.finished_at < before)
-    ids = connection.execute(old.order_by(mails.c.id).limit(_BATCH)).scalars().all()
-    if ids:
-        connection.execute(delete(mails).where(mails.c.id.in_(ids)))
-    return len(ids)
+    old = select(mails.c.id, mails.c.state).where(mails.c.id < first_id(before), mails.c.finished_at < before)
+    rows = connection.execute(old.order_by(mails.c.id).limit(_BATCH)).all()
+    if rows:
+        connection.execute(delete(mails).where(mails.c.id.in_([row.id for row in rows])))
+    sent = sum(row.state == State.SENT for row in rows)
+    return sent, len(rows) - sent

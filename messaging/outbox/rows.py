@@ -1,14 +1,16 @@
-"""Turns rows of the mails table into records."""
+"""Turns rows into records."""
 
 from typing import Any
 
 from sqlalchemy import Row
 
-from messaging.outbox.records import Mail
-from messaging.outbox.schema import mails
+from messaging.outbox.records import Attempt, Mail, Outcome
+from messaging.outbox.schema import attempts, mails
 from messaging.outbox.states import State
 
 MAIL_COLUMNS = [mails.c[name] for name in Mail.__dataclass_fields__]
+
+ATTEMPT_COLUMNS = [attempts.c[name] for name in Attempt.__dataclass_fields__]
 
 
 def mail_of(row: Row[Any]) -> Mail:
@@ -24,4 +26,17 @@ def mail_of(row: Row[Any]) -> Mail:
         subject=row.subject,
         text=row.text,
         test=row.test,
+        rich=row.rich,
+    )
+
+
+def attempt_of(row: Row[Any]) -> Attempt:
+    return Attempt(
+        number=row.number,
+        started_at=row.started_at,
+        connect_ms=row.connect_ms,
+        transfer_ms=row.transfer_ms,
+        outcome=Outcome(row.outcome),
+        code=row.code,
+        reply=row.reply,
     )

@@ -26,3 +26,6 @@ class State(StrEnum):
 
 
 FINAL: Final = frozenset({State.SENT, State.TESTED, State.FAILED, State.CANCELED})
+
+#: States that few mails are in, or for long, so that an index of them costs next to nothing.
+ASIDE: Final = (State.SCHEDULED, State.RETRYING, State.TESTED, State.FAILED, State.CANCELED)

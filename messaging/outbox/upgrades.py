@@ -107,6 +107,48 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             UPDATE totals SET ever = ever + 1 WHERE name = 'removed';
         END""",
     ),
+    (
+        (
+            "CREATE INDEX mails_aside ON mails (state, id)"
+            " WHERE state <> 'queued' AND state <> 'sending' AND state <> 'sent'"
+        ),
+    ),
+    (
+        """CREATE TABLE tallies (
+            at BIGINT NOT NULL,
+            state TEXT NOT NULL,
+            mails INTEGER NOT NULL,
+            PRIMARY KEY (at, state)
+        ) WITHOUT ROWID""",
+        """INSERT INTO tallies (at, state, mails)
+            SELECT finished_at - finished_at % 60000, state, count(*) FROM mails
+            WHERE state IN ('sent', 'tested', 'failed')
+                AND finished_at >= (SELECT max(finished_at) FROM mails) - 691200000
+            GROUP BY 1, 2""",
+        """INSERT INTO tallies (at, state, mails)
+            SELECT 0, 'sent', count(*) FROM mails WHERE state = 'sent' HAVING count(*) > 0""",
+        """CREATE TABLE tallied (
+            id INTEGER NOT NULL PRIMARY KEY,
+            attempt INTEGER NOT NULL
+        )""",
+        "INSERT INTO tallied (id, attempt) SELECT 1, coalesce(max(id), 0) FROM attempts",
+    ),
+    (
+        "ALTER TABLE mails ADD COLUMN rich BOOLEAN NOT NULL DEFAULT FALSE",
+        """CREATE TABLE extras (
+            mail_id TEXT NOT NULL PRIMARY KEY REFERENCES mails (id) ON DELETE CASCADE,
+            html TEXT,
+            reply_to TEXT
+        )""",
+        """CREATE TABLE attachments (
+            mail_id TEXT NOT NULL REFERENCES mails (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            type TEXT NOT NULL,
+            content BLOB NOT NULL,
+            PRIMARY KEY (mail_id, number)
+        )""",
+    ),
 )
 
 

@@ -20,7 +20,7 @@ from messaging.outbox.database import Database
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.states import State
 from tests.fixtures.service import MakeService, make_service
-from tests.fixtures.storage import accept
+from tests.fixtures.storage import accept, listed
 from tests.fixtures.transports import ScriptedTransport
 from workers.assembly import assemble_worker
 
@@ -92,6 +92,6 @@ def test_delivering_a_mail_costs_no_more_than_its_budget(tmp_path: Path, monkeyp
 
     cost = _cost(lambda number: deliver(ids[number]))
     assert len(relay.mails) == len(ids)
-    assert len(outbox.list(state=State.SENT, limit=len(ids) + 1)) == len(ids)
+    assert len(listed(outbox, state=State.SENT, limit=len(ids) + 1)) == len(ids)
     database.close()
     assert cost <= DELIVER_BUDGET, f"one mail costs {cost:.0f} rounds of the reference"

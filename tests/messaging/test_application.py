@@ -82,7 +82,9 @@ def test_an_unknown_path_in_text_and_in_json(service: Service) -> None:
     [
         ("/", {"GET", "HEAD", "POST", "OPTIONS"}),
         ("/action", {"GET", "HEAD", "POST", "OPTIONS"}),
-        ("/v1/emails", {"POST", "OPTIONS"}),
+        ("/v1/emails", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("/v1/emails/cancel", {"POST", "OPTIONS"}),
+        ("/v1/emails/0190a000-0000-7000-8000-000000000000/retry", {"POST", "OPTIONS"}),
         ("/v1/emails/0190a000-0000-7000-8000-000000000000", {"GET", "HEAD", "OPTIONS"}),
         ("/notify/", {"POST", "OPTIONS"}),
         ("/task_status/0190a000-0000-7000-8000-000000000000", {"GET", "HEAD", "OPTIONS"}),

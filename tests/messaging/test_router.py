@@ -32,8 +32,9 @@ def router() -> Router:
             "/": {"GET": _get, "POST": _post, "HEAD": _head},
             "/things": {"POST": _post},
             "/healthz": {"GET": _get},
-        },
-        {"/things/": {"GET": _get}},
+            "/things/{id}": {"GET": _get},
+            "/things/{id}/mend": {"POST": _post},
+        }
     )
 
 
@@ -45,6 +46,8 @@ def router() -> Router:
         ("POST", "/things", (_post, "")),
         ("GET", "/things/42", (_get, "42")),
         ("GET", "/things/a b?é", (_get, "a b?é")),
+        ("POST", "/things/42/mend", (_post, "42")),
+        ("GET", "/things/mend", (_get, "mend")),
     ],
 )
 def test_a_path_and_a_method_lead_to_an_endpoint(router: Router, method: str, path: str, found: object) -> None:
@@ -59,6 +62,9 @@ def test_a_path_and_a_method_lead_to_an_endpoint(router: Router, method: str, pa
         "/things/",
         "/things/42/",
         "/things/42/43",
+        "/things/42/mend/",
+        "/things//mend",
+        "/things/42/43/mend",
         "//",
         "//things",
         "/things//42",
@@ -82,6 +88,7 @@ def test_there_is_nothing_at_any_other_path(router: Router, method: str, path: s
         ("GET", "/things", "POST, OPTIONS"),
         ("HEAD", "/things", "POST, OPTIONS"),
         ("POST", "/things/42", "GET, HEAD, OPTIONS"),
+        ("GET", "/things/42/mend", "POST, OPTIONS"),
         ("TRACE", "/healthz", "GET, HEAD, OPTIONS"),
         ("get", "/healthz", "GET, HEAD, OPTIONS"),
         ("", "/healthz", "GET, HEAD, OPTIONS"),

@@ -45,7 +45,7 @@ def told(service: Service) -> set[str]:
     registry = CollectorRegistry()
     database = service.database
     registry.register(OutboxMetrics(database, service.hold, service.heartbeats, Attempts(database)))
-    MeasuredApplication(service.application, [], registry)
+    MeasuredApplication(service.application, str, registry)
     MeasuredPublisher(RememberingPublisher(), registry)
     MeasuredQueue(object(), registry)  # type: ignore[arg-type]
     suffixes = {"counter": ["_total"], "histogram": ["_count", "_sum", "_bucket"]}

@@ -10,7 +10,7 @@ from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Finish
 from messaging.outbox.states import State
 from tests.fixtures.clock import Clock
-from tests.fixtures.storage import claimed
+from tests.fixtures.storage import claimed, listed
 from workers.assembly import assemble_worker
 from workers.pulse import period_s
 
@@ -34,4 +34,4 @@ def test_finished_mails_are_kept_for_as_long_as_the_settings_say(database: Datab
     parts = assemble_worker(Settings.load({"RETENTION": retention}), database, [])
     parts.dispatcher.open()
     parts.dispatcher._look()
-    assert len(outbox.list()) == kept
+    assert len(listed(outbox)) == kept

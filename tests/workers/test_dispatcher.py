@@ -20,7 +20,7 @@ from messaging.outbox.retention import Retention
 from messaging.outbox.states import State
 from tests.fixtures.brokers import RememberingQueue
 from tests.fixtures.clock import Clock
-from tests.fixtures.storage import accept
+from tests.fixtures.storage import accept, listed
 from tests.fixtures.threads import all_at_once
 from tests.fixtures.waiting import until
 from workers import dispatcher as module
@@ -527,4 +527,4 @@ def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
     with running(dispatcher):
         clock.pass_s(1001)
         young = accept(outbox)
-        until(lambda: [mail.id for mail in outbox.list()] == [young.id])
+        until(lambda: [mail.id for mail in listed(outbox)] == [young.id])

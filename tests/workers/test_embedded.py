@@ -16,7 +16,7 @@ from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
 from messaging.publisher import BrokerPublisher
-from tests.fixtures.storage import accept
+from tests.fixtures.storage import accept, listed
 from tests.fixtures.waiting import until
 from workers import dispatcher as dispatcher_module
 from workers import embedded as embedded_module
@@ -54,7 +54,7 @@ class Life:
         return mail.id
 
     def sent(self) -> int:
-        return len(self.outbox.list(state=State.SENT, limit=1000))
+        return len(listed(self.outbox, state=State.SENT, limit=1000))
 
     def end(self) -> None:
         if self._ended:
@@ -108,11 +108,11 @@ def test_what_a_life_did_not_finish_the_next_one_does(
     maildir.touch()  # a relay that is away
     first = live()
     ids = [first.accept() for _ in range(3)]
-    until(lambda: first.hold.read() and len(first.outbox.list(state=State.QUEUED)) == 3)
+    until(lambda: first.hold.read() and len(listed(first.outbox, state=State.QUEUED)) == 3)
     first.end()
     maildir.unlink()
     second = live()
-    assert {(mail.state, mail.attempts) for mail in second.outbox.list()} == {(State.QUEUED, 0)}
+    assert {(mail.state, mail.attempts) for mail in listed(second.outbox)} == {(State.QUEUED, 0)}
     # The relay is held for a minute: nobody waits for that here.
     with transaction(database.recording) as connection:
         connection.execute(text("UPDATE hold SET probe_at = 0"))

@@ -26,7 +26,7 @@ from messaging.outbox.records import Attempt, Finish, Outcome
 from messaging.outbox.states import State
 from messaging.talktome import TalktomeLog
 from tests.fixtures.clock import Clock
-from tests.fixtures.storage import accept, connected, locked, url_of
+from tests.fixtures.storage import accept, connected, listed, locked, url_of
 from tests.fixtures.waiting import until
 from tests.messaging.doctor.name_server import NameServer
 
@@ -244,8 +244,8 @@ def test_a_domain_that_is_not_public_is_not_looked_up(mail_from: str) -> None:
 
 def test_a_mail_that_is_sent_is_told_with_the_relay_s_words(outbox: Outbox, claims: Claims) -> None:
     def work() -> None:
-        until(lambda: outbox.list())
-        claim = claims.claim(outbox.list()[0].id)
+        until(lambda: listed(outbox))
+        claim = claims.claim(listed(outbox)[0].id)
         assert claim
         attempt = Attempt(1, claim.mail.created_at, 1, 2, Outcome.SENT, 250, "queued as 1A2B")
         claims.finish(Finish(claim, State.SENT, None, charged=True, attempt=attempt))

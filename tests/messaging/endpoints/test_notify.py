@@ -90,7 +90,7 @@ def test_without_the_database_nothing_is_accepted(service: Service) -> None:
             ", attempt 1: composed, and not handed to the relay",
         ),
         (State.FAILED, "FAILURE", "failed at 2026-03-01T12:00:01.000Z", ", attempt 1: 550 5.1.1 No such user here"),
-        (State.CANCELED, "REVOKED", "canceled", ""),
+        (State.CANCELED, "REVOKED", "canceled at 2026-03-01T12:00:00.000Z", ""),
     ],
 )
 def test_the_status_of_a_task_in_every_state(

@@ -14,7 +14,7 @@ from messaging.outbox.database import Database, transaction
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.outbox import Outbox
 from tests.fixtures.disks import unwritable
-from tests.fixtures.storage import accept, connected, locked, url_of
+from tests.fixtures.storage import accept, connected, listed, locked, url_of
 
 #: What SQLite answers to `PRAGMA synchronous`.
 FULL, NORMAL = 2, 1
@@ -110,7 +110,7 @@ def test_who_hurries_waits_no_longer_and_what_is_promised_still_does(
 
 def test_a_locked_database_can_be_read(impatient: Database, database_path: Path) -> None:
     with locked(database_path):
-        assert Outbox(impatient).list() == []
+        assert listed(Outbox(impatient)) == []
 
 
 def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
@@ -132,7 +132,7 @@ def test_a_database_that_cannot_be_written_is_unavailable(outbox: Outbox, databa
         with pytest.raises(OutboxUnavailableError):
             accept(Outbox(other))
         other.close()
-    assert outbox.list() == [mail]
+    assert listed(outbox) == [mail]
 
 
 def test_a_folder_that_is_gone_makes_the_database_unavailable(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_damaged_database_is_unavailable(database: Database, database_path: Pa
         file.seek(4096)
         file.write(b"\xaa" * 4096 * 4)
     with pytest.raises(OutboxUnavailableError):
-        Outbox(database).list()
+        listed(Outbox(database))
     with pytest.raises(OutboxUnavailableError):
         accept(Outbox(database))
 
@@ -193,10 +193,10 @@ def test_a_database_that_may_not_grow_is_unavailable_until_it_may(database: Data
     accepted: list[str] = []
     with pytest.raises(OutboxUnavailableError, match="full"):
         accept_until_it_fails(outbox, accepted)
-    assert {mail.id for mail in outbox.list()} == set(accepted)
+    assert {mail.id for mail in listed(outbox)} == set(accepted)
     limits.append(1_000_000)
     accepted.append(accept_large(outbox))
-    assert {mail.id for mail in outbox.list()} == set(accepted)
+    assert {mail.id for mail in listed(outbox)} == set(accepted)
 
 
 def test_a_full_disk_makes_the_database_unavailable_until_there_is_room(small_disk: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_full_disk_makes_the_database_unavailable_until_there_is_room(small_di
     assert accepted
     ballast.unlink()
     accepted.append(accept_large(outbox))
-    assert {mail.id for mail in outbox.list(limit=1000)} == set(accepted)
+    assert {mail.id for mail in listed(outbox, limit=1000)} == set(accepted)
     database.close()
 
 

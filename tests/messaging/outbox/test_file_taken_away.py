@@ -8,6 +8,7 @@ from config.secret import Secret
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.outbox import Outbox
+from tests.fixtures.storage import listed
 
 
 def _accept(outbox: Outbox) -> str:
@@ -48,7 +49,7 @@ def test_a_database_that_is_moved_back_goes_on(tmp_path: Path, database: Databas
         _accept(outbox)
     (tmp_path / "away").rename(tmp_path / "data")
     after = _accept(outbox)
-    assert [mail.id for mail in outbox.list()] == [after, before]
+    assert [mail.id for mail in listed(outbox)] == [after, before]
     database.close()
 
 
@@ -62,7 +63,7 @@ def test_a_database_put_in_the_place_of_the_old_one_is_used(tmp_path: Path, data
         file.unlink()
     (tmp_path / "other.db").rename(tmp_path / "data" / "messaging.db")
     accepted = _accept(outbox)
-    assert [mail.id for mail in outbox.list()] == [accepted]
+    assert [mail.id for mail in listed(outbox)] == [accepted]
     database.close()
 
 

@@ -8,16 +8,21 @@ from messaging.outbox.accepting import Terms
 from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database
 from messaging.outbox.due import PUBLISHED_FOR_MS, DueMails
+from messaging.outbox.filters import Filter
 from messaging.outbox.heartbeats import Heartbeats
+from messaging.outbox.ids import new_id
+from messaging.outbox.listing import Listing
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Attempt, Claim, Finish, Outcome
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.repeats import Once
 from messaging.outbox.retention import Retention
 from messaging.outbox.states import State
+from messaging.outbox.steering import CANCEL, RETRY, Steering
+from messaging.outbox.tallies import Tallies
 from messaging.outbox.uses import Use
 from tests.fixtures.clock import NOON_MS, Clock
-from tests.fixtures.storage import LEASE_S, PROBE_EVERY_S, accept, claimed
+from tests.fixtures.storage import LEASE_S, PROBE_EVERY_S, accept, claimed, listed
 
 
 class Plans:
@@ -93,7 +98,7 @@ def test_nothing_that_is_done_again_and_again_reads_all_mails(
     heartbeats.beat(NOON_MS, 1)
     outbox.read(claim.mail.id)
     outbox.attempts(claim.mail.id)
-    outbox.list()
+    listed(outbox)
     clock.pass_s(3600)
     assert Retention(database, 60, clock).prune()
 
@@ -152,3 +157,52 @@ def test_what_counts_and_what_came_before_is_found_without_reading_all_of_it(
         )
     steps = [step for plan in plans.found.values() for step in plan]
     assert not [step for step in steps if step.startswith(("SCAN uses", "SCAN repeats"))]
+
+
+def test_a_list_and_a_bulk_change_read_the_part_of_the_table_that_they_are_about(
+    database: Database, outbox: Outbox, clock: Clock, plans: Plans
+) -> None:
+    accept(outbox)
+    listing, steering = Listing(database), Steering(database, clock)
+    by_id, aside, due = "mails USING INDEX sqlite_autoindex_mails_1", "mails USING INDEX mails_aside", "mails_due"
+    for wanted, step in (
+        (Filter(), f"SCAN {by_id}"),
+        (Filter(before=new_id(NOON_MS)), f"SEARCH {by_id} (id<?)"),
+        (Filter(State.SENT), f"SCAN {by_id}"),
+        (Filter(State.FAILED), f"SEARCH {aside} (state=?)"),
+        (Filter(State.FAILED, before=new_id(NOON_MS)), f"SEARCH {aside} (state=? AND id<?)"),
+        (Filter(State.FAILED, recipient="@example.com"), f"SEARCH {aside} (state=?)"),
+        (Filter(State.QUEUED), f"SEARCH mails USING INDEX {due} (due_at>?)"),
+        (Filter(State.SENDING, recipient="@example.com"), f"SEARCH mails USING INDEX {due} (due_at>?)"),
+    ):
+        plans.found.clear()
+        listing.page(wanted, 10)
+        assert plans.of("SELECT mails.id, mails.state")[0] == step
+    for deed, index in ((CANCEL, "mails_due"), (RETRY, "mails_aside")):
+        plans.found.clear()
+        steering.count(deed, Filter())
+        steering.do_all(deed, Filter(recipient="me@example.com"))
+        selects = [plan for statement, plan in plans.found.items() if statement.startswith("SELECT")]
+        assert len(selects) == 3
+        assert all(index in plan[0] for plan in selects)
+
+
+def test_the_overview_counts_the_backlog_and_the_few_and_no_more(
+    database: Database, outbox: Outbox, clock: Clock, plans: Plans
+) -> None:
+    accept(outbox)
+    plans.found.clear()
+    tallies = Tallies(database, clock)
+    tallies.states()
+    tallies.oldest_waiting()
+    tallies.series(60_000, 60)
+    steps = [step for plan in plans.found.values() for step in plan if "mails" in step or "tallies" in step]
+    assert len(plans.found) == 5
+    assert [step for step in steps if "COVERING INDEX mails_due" in step or "COVERING INDEX mails_aside" in step]
+    assert not [
+        step
+        for step in steps
+        if step.startswith("SCAN")
+        and "COVERING INDEX mails_due" not in step
+        and "COVERING INDEX mails_aside" not in step
+    ]

@@ -10,10 +10,11 @@ from messaging.outbox.accepting import Terms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.errors import LimitReachedError, OtherContentError
 from messaging.outbox.outbox import Outbox
-from messaging.outbox.records import Accepted
+from messaging.outbox.records import NO_EXTRAS, Accepted
 from messaging.outbox.repeats import Once
 from messaging.outbox.uses import Use
 from tests.fixtures.clock import Clock
+from tests.fixtures.storage import listed
 from tests.fixtures.threads import all_at_once
 
 WINDOW_MS = 10_000
@@ -35,12 +36,12 @@ def test_the_same_request_is_the_same_mail(outbox: Outbox, clock: Clock) -> None
     again = accept(outbox, once())
     assert (first.repeated, again.repeated) == (False, True)
     assert (again.mail.id, again.mail.created_at) == (first.mail.id, first.mail.created_at)
-    assert [mail.id for mail in outbox.list()] == [first.mail.id]
+    assert [mail.id for mail in listed(outbox)] == [first.mail.id]
 
 
 def test_another_request_is_another_mail(outbox: Outbox) -> None:
     assert accept(outbox, once(1)).mail.id != accept(outbox, once(2)).mail.id
-    assert len(outbox.list()) == 2
+    assert len(listed(outbox)) == 2
 
 
 def test_after_its_window_it_is_a_mail_of_its_own_and_opens_a_window_of_its_own(outbox: Outbox, clock: Clock) -> None:
@@ -59,34 +60,36 @@ def test_another_content_is_refused_and_changes_nothing(outbox: Outbox) -> None:
     with pytest.raises(OtherContentError):
         accept(outbox, once(1, content=2))
     assert accept(outbox, once(1, content=1)).mail.id == first.mail.id
-    assert len(outbox.list()) == 1
+    assert len(listed(outbox)) == 1
 
 
 def test_of_100_at_the_same_moment_one_is_a_mail(outbox: Outbox) -> None:
     results = [result.result() for result in all_at_once(lambda _: accept(outbox, once()), range(100))]
     assert sum(not result.repeated for result in results) == 1
-    assert {result.mail.id for result in results} == {mail.id for mail in outbox.list()}
-    assert len(outbox.list()) == 1
+    assert {result.mail.id for result in results} == {mail.id for mail in listed(outbox)}
+    assert len(listed(outbox)) == 1
 
 
 def test_those_of_one_transaction_are_told_apart(database: Database, outbox: Outbox, clock: Clock) -> None:
     mails = [accept(outbox, once(token)).mail for token in range(3)]
     new = [replace(mail, id=f"{mail.id[:-1]}x") for mail in mails]
-    wishes = [(mail, Terms(what)) for mail, what in zip(new * 2, [once(1), once(7), once(8)] * 2, strict=True)]
+    wishes = [
+        (mail, Terms(what), NO_EXTRAS) for mail, what in zip(new * 2, [once(1), once(7), once(8)] * 2, strict=True)
+    ]
     with transaction(database.recording) as connection:
-        results = accepting.accept(connection, [*wishes, (new[0], Terms(once(7, content=1)))], clock())
+        results = accepting.accept(connection, [*wishes, (new[0], Terms(once(7, content=1)), NO_EXTRAS)], clock())
     ids = [mails[1].id, new[1].id, new[2].id]
     assert [result.mail.id for result in results if isinstance(result, Accepted)] == ids * 2
     repeated = [result.repeated for result in results if isinstance(result, Accepted)]
     assert repeated == [True, False, False, True, True, True]
     assert isinstance(results[-1], OtherContentError)
-    assert {mail.id for mail in outbox.list()} == {mail.id for mail in mails} | {new[1].id, new[2].id}
+    assert {mail.id for mail in listed(outbox)} == {mail.id for mail in mails} | {new[1].id, new[2].id}
 
 
 def test_several_programs_know_of_each_other(database: Database, clock: Clock) -> None:
     first, second = Outbox(database, clock), Outbox(database, clock)
     results = all_at_once(lambda number: accept((first, second)[number % 2], once()), range(50))
-    assert len({result.result().mail.id for result in results}) == len(first.list()) == 1
+    assert len({result.result().mail.id for result in results}) == len(listed(first)) == 1
     assert accept(Outbox(database, clock), once()).repeated
 
 

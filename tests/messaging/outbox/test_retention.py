@@ -16,7 +16,7 @@ from messaging.outbox.retention import Retention
 from messaging.outbox.states import FINAL, State
 from messaging.outbox.uses import Use
 from tests.fixtures.clock import Clock
-from tests.fixtures.storage import accept, claimed, connected, put
+from tests.fixtures.storage import accept, claimed, connected, listed, put
 
 DAY_S = 86400.0
 
@@ -42,7 +42,7 @@ def finished(outbox: Outbox, path: Path, state: State, clock: Clock) -> str:
 
 
 def ids(outbox: Outbox) -> set[str]:
-    return {mail.id for mail in outbox.list(limit=1000)}
+    return {mail.id for mail in listed(outbox, limit=1000)}
 
 
 @pytest.mark.parametrize("state", sorted(FINAL))

@@ -13,7 +13,11 @@ from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxUnavailableError, SchemaTooNewError
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.schema import metadata
+from messaging.outbox.states import State
+from messaging.outbox.tallies import Tallies
+from messaging.outbox.tallying import MINUTE_MS
 from messaging.outbox.upgrades import STEPS
+from tests.fixtures.clock import NOON_MS
 from tests.fixtures.storage import accept, connected, url_of
 
 TABLES = sorted(metadata.tables)
@@ -90,6 +94,29 @@ def test_an_older_database_is_brought_up_and_keeps_its_mails(
     assert version_of(database_path) == [(len(STEPS) + 1,)]
     assert outbox.read(mail.id) == mail
     assert "note" in [column["name"] for column in inspect(database.reading).get_columns("mails")]
+
+
+def test_mails_that_were_finished_before_there_were_counts_are_counted(
+    fresh: Database, database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrades, "STEPS", STEPS[:1])
+    fresh.upgrade()
+    with connected(database_path) as connection:
+        for number, state in enumerate(["sent", "sent", "failed", "queued"]):
+            finished_at = None if state == "queued" else NOON_MS + number
+            connection.execute(
+                "INSERT INTO mails (id, state, attempts, created_at, finished_at, sender, recipient, subject, text)"
+                " VALUES (?, ?, 1, 1, ?, 'a@example.org', 'b@example.org', 's', 't')",
+                (str(number), state, finished_at),
+            )
+    monkeypatch.undo()
+    fresh.upgrade()
+    tallies = Tallies(fresh, lambda: NOON_MS)
+    assert [tallies.states()[state] for state in (State.SENT, State.FAILED)] == [2, 1]
+    assert {state: sum(counts) for state, counts in tallies.series(MINUTE_MS, 60).counts.items()} == {
+        State.SENT: 2,
+        State.FAILED: 1,
+    }
 
 
 def test_an_upgrade_that_fails_half_way_leaves_everything_as_it_was(

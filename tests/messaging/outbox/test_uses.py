@@ -13,7 +13,7 @@ from messaging.outbox.errors import LimitReachedError
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.uses import MOST_TIMES, Use, Window
 from tests.fixtures.clock import NOON_MS, Clock
-from tests.fixtures.storage import connected
+from tests.fixtures.storage import connected, listed
 from tests.fixtures.threads import all_at_once
 
 HOUR_S = 3600.0
@@ -156,7 +156,7 @@ def test_a_limit_is_reached_and_has_room_again(outbox: Outbox, clock: Clock) -> 
     clock.pass_s(0.001)
     assert accept(outbox, use())
     assert not accept(outbox, use())
-    assert len(outbox.list()) == 4
+    assert len(listed(outbox)) == 4
 
 
 def test_what_is_refused_counts_against_nothing(outbox: Outbox, clock: Clock) -> None:
@@ -190,7 +190,7 @@ def test_who_has_reached_a_limit_does_not_keep_others_out(outbox: Outbox) -> Non
 @pytest.mark.parametrize("at_most", [3, 60])
 def test_of_100_at_the_same_moment_no_more_than_the_limit_pass(outbox: Outbox, at_most: int) -> None:
     passed = [result.result() for result in all_at_once(lambda _: accept(outbox, use(1, at_most)), range(100))]
-    assert sum(passed) == len(outbox.list(limit=200)) == at_most
+    assert sum(passed) == len(listed(outbox, limit=200)) == at_most
 
 
 def test_several_programs_count_together_and_a_restart_changes_nothing(database: Database, clock: Clock) -> None:

@@ -1,0 +1,106 @@
+"""`/v1/emails/…/cancel` and `/retry`: one mail, or all that match a filter."""
+
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from messaging.endpoints.emails import find
+from messaging.errors import ConflictError, InvalidError, NotFoundError, TooManyRequestsError
+from messaging.fields import take_texts
+from messaging.filtering import ADDRESSES, NAMES, parse_filter
+from messaging.gate import Gate
+from messaging.outbox.errors import StateForbidsError
+from messaging.outbox.filters import Filter
+from messaging.outbox.outbox import Outbox
+from messaging.outbox.states import State
+from messaging.outbox.steering import Deed, Steering
+from messaging.publisher import Publisher
+from messaging.replies import Answer
+from messaging.request import Request
+from messaging.router import Endpoint
+from messaging.views import full_document, status_line
+
+_FLAGS: Final[Mapping[object, bool]] = {True: True, False: False, "true": True, "false": False}
+
+
+class Helm:
+    """Does what people decide about mails.
+
+    Args:
+        gate: who may.
+        outbox: knows the mails.
+        steering: does it.
+        publisher: told of each mail that is to be sent at once.
+    """
+
+    def __init__(self, gate: Gate, outbox: Outbox, steering: Steering, publisher: Publisher) -> None:
+        self._gate = gate
+        self._outbox = outbox
+        self._steering = steering
+        self._publisher = publisher
+        self._many = threading.Lock()
+
+    def one(self, deed: Deed) -> Endpoint:
+        """What does a deed to the mail that the path names."""
+
+        def endpoint(request: Request) -> Answer:
+            texts = take_texts(_fields(request), ("key",))
+            caller, _ = self._gate.identify_known(request, texts.get("key"))
+            self._gate.check_steering(caller, find(self._outbox, request.argument))
+            try:
+                mail = self._steering.do(deed, request.argument)
+            except StateForbidsError as error:
+                raise ConflictError(error.state) from None
+            if mail is None:
+                raise NotFoundError("there is no mail of this id")
+            if mail.state is State.QUEUED:
+                self._publisher.publish(mail.id)
+            attempts = self._outbox.attempts(mail.id)
+            return Answer(HTTPStatus.OK, status_line(mail, attempts), full_document(mail, attempts, ""))
+
+        return endpoint
+
+    def many(self, deed: Deed) -> Endpoint:
+        """What does a deed to all mails of a filter, or counts them."""
+
+        def endpoint(request: Request) -> Answer:
+            fields = _fields(request)
+            dry_run = _flag(fields.pop("dry_run", False), "dry_run")
+            texts = take_texts(fields, (*NAMES, "dry_run", "key"))
+            _, key = self._gate.identify_known(request, texts.get("key"))
+            wanted = parse_filter(texts, key.scope)
+            if wanted.state not in (None, *deed.states):
+                raise InvalidError(f"must be one of {', '.join(deed.states)}", field="state")
+            return self._count(deed, wanted) if dry_run else self._do_all(deed, wanted)
+
+        return endpoint
+
+    def _count(self, deed: Deed, wanted: Filter) -> Answer:
+        count = self._steering.count(deed, wanted)
+        document = {"dry_run": True, "changed": 0, "left": count}
+        return Answer(HTTPStatus.OK, f"{count} mails would be {deed.done}", document)
+
+    def _do_all(self, deed: Deed, wanted: Filter) -> Answer:
+        # Beside others it would be no faster, and hold up threads that answer requests.
+        if not self._many.acquire(blocking=False):
+            raise TooManyRequestsError("many mails are being changed already", 1)
+        try:
+            steered = self._steering.do_all(deed, wanted)
+        finally:
+            self._many.release()
+        document = {"dry_run": False, "changed": steered.changed, "left": steered.left}
+        return Answer(HTTPStatus.OK, f"{steered.changed} mails {deed.done}, {steered.left} left", document)
+
+
+def _fields(request: Request) -> dict[str, Any]:
+    """The fields of a body that is JSON, a form, or not there."""
+    take_texts(request.query(), ())
+    return request.json() if request.has_json else dict(request.form(ADDRESSES))
+
+
+def _flag(value: object, field: str) -> bool:
+    flag = _FLAGS.get(value) if isinstance(value, bool | str) else None
+    if flag is None:
+        raise InvalidError("must be true or false", field=field)
+    return flag

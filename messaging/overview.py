@@ -1,0 +1,101 @@
+"""The overview: what waits, what was sent, who works, and what keeps them from it."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from config.mail_queue import QueueError
+from messaging.outbox.heartbeats import Heartbeats, Role, WorkerSeen
+from messaging.outbox.relay_hold import Hold, RelayHold
+from messaging.outbox.states import State
+from messaging.outbox.tallies import HOUR_MS, Series, Tallies, Waiting
+from messaging.outbox.tallying import MINUTE_MS
+
+#: How long an answer is good for, in seconds; or so many times as long as it took, if that is longer: however many
+#: look, and however long the backlog, it costs a tenth of a processor at the most.
+_FRESH_FOR_S: Final = 1.0
+_TIMES: Final = 10
+
+_MINUTES: Final = 60
+_HOURS: Final = 7 * 24
+
+
+class Depth(Protocol):
+    """Knows how many ids lie in the broker's queue."""
+
+    def depth(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How all of it stands."""
+
+    states: dict[State, int]
+    oldest_waiting: Waiting | None
+    minutes: Series
+    hours: Series
+    workers: Sequence[WorkerSeen]
+    dispatchers: Sequence[WorkerSeen]
+    hold: Hold | None
+    #: Ids in the broker's queue; None if it does not say, for the reason that follows.
+    queue: int | None
+    queue_trouble: str
+
+
+class Overseer:
+    """Puts the overview together, for all who ask at the same time once.
+
+    Args:
+        tallies: knows the mails.
+        heartbeats: knows who works.
+        hold: knows whether the relay is held.
+        queue: knows the broker's queue.
+    """
+
+    def __init__(self, tallies: Tallies, heartbeats: Heartbeats, hold: RelayHold, queue: Depth) -> None:
+        self._tallies = tallies
+        self._heartbeats = heartbeats
+        self._hold = hold
+        self._queue = queue
+        self._asking = threading.Lock()
+        self._known: Overview | None = None
+        self._good_until = float("-inf")
+
+    def look(self) -> Overview:
+        """How all of it stands, or stood a moment ago.
+
+        Raises:
+            OutboxUnavailableError: if the database is away.
+        """
+        known = self._known
+        if known and (time.monotonic() < self._good_until or self._asking.locked()):
+            return known
+        with self._asking:
+            if self._known is None or time.monotonic() >= self._good_until:
+                began = time.monotonic()
+                self._known = self._ask()
+                ended = time.monotonic()
+                self._good_until = ended + max(_FRESH_FOR_S, _TIMES * (ended - began))
+            return self._known
+
+    def _ask(self) -> Overview:
+        queue, trouble = self._depth()
+        return Overview(
+            states=self._tallies.states(),
+            oldest_waiting=self._tallies.oldest_waiting(),
+            minutes=self._tallies.series(MINUTE_MS, _MINUTES),
+            hours=self._tallies.series(HOUR_MS, _HOURS),
+            workers=self._heartbeats.alive(Role.WORKER),
+            dispatchers=self._heartbeats.alive(Role.DISPATCHER),
+            hold=self._hold.read(),
+            queue=queue,
+            queue_trouble=trouble,
+        )
+
+    def _depth(self) -> tuple[int | None, str]:
+        try:
+            return self._queue.depth(), ""
+        except QueueError as error:
+            return None, str(error)

@@ -1,0 +1,188 @@
+"""Cancel and retry, for one mail and for many."""
+
+import pytest
+
+from messaging.outbox.states import State
+from tests.fixtures.client import JSON, Answer
+from tests.fixtures.service import Service
+
+NOBODY = "0190a000-0000-7000-8000-000000000000"
+
+NOT_CANCELABLE = [State.SENDING, State.SENT, State.TESTED, State.FAILED, State.CANCELED]
+NOT_RETRYABLE = [State.SCHEDULED, State.QUEUED, State.SENDING, State.SENT, State.TESTED, State.CANCELED]
+
+
+@pytest.fixture
+def sent(service: Service) -> str:
+    """The id of a mail that waits to be sent."""
+    return service.public.get("/?sendmail=me@example.com").id
+
+
+def steer(service: Service, mail_id: str, deed: str, key: str) -> Answer:
+    return service.public.request("POST", f"/v1/emails/{mail_id}/{deed}", headers={"X-API-Key": key, **JSON})
+
+
+def steer_all(service: Service, deed: str, key: str, **fields: object) -> Answer:
+    return service.public.post_json(f"/v1/emails/{deed}", fields, {"X-API-Key": key})
+
+
+@pytest.mark.parametrize("state", [State.SCHEDULED, State.QUEUED, State.RETRYING])
+def test_a_mail_that_waits_is_canceled(service: Service, key: str, sent: str, state: State) -> None:
+    service.bring_into(sent, state)
+    answer = steer(service, sent, "cancel", key)
+    assert (answer.status, answer.json["state"], answer.json["due_at"]) == (200, "canceled", None)
+    assert answer.json["finished_at"] is not None
+    assert service.claims.claim(sent) is None
+
+
+@pytest.mark.parametrize("state", NOT_CANCELABLE)
+def test_any_other_is_not_and_the_answer_says_why(service: Service, key: str, sent: str, state: State) -> None:
+    service.bring_into(sent, state)
+    before = service.mails
+    answer = steer(service, sent, "cancel", key)
+    assert (answer.status, answer.json["state"]) == (409, state.value)
+    assert answer.json["detail"] == f"the mail is {state.value}"
+    assert service.mails == before
+
+
+def test_a_mail_that_failed_begins_anew_and_is_published_at_once(service: Service, key: str, sent: str) -> None:
+    service.bring_into(sent, State.FAILED)
+    service.publisher.ids.clear()
+    answer = steer(service, sent, "retry", key)
+    assert (answer.status, answer.json["state"], answer.json["finished_at"]) == (200, "queued", None)
+    assert len(answer.json["attempts"]) == 1
+    assert service.publisher.ids == [sent]
+    claim = service.claims.claim(sent)
+    assert claim is not None
+    assert claim.mail.attempts == 1
+
+
+def test_a_mail_that_waits_for_its_next_attempt_is_tried_at_once(service: Service, key: str, sent: str) -> None:
+    service.bring_into(sent, State.RETRYING)
+    service.publisher.ids.clear()
+    assert steer(service, sent, "retry", key).json["state"] == "queued"
+    assert service.publisher.ids == [sent]
+    claim = service.claims.claim(sent)
+    assert claim is not None
+    assert claim.mail.attempts == 2
+
+
+@pytest.mark.parametrize("state", NOT_RETRYABLE)
+def test_no_other_is_retried(service: Service, key: str, sent: str, state: State) -> None:
+    service.bring_into(sent, state)
+    service.publisher.ids.clear()
+    answer = steer(service, sent, "retry", key)
+    assert (answer.status, answer.json["state"]) == (409, state.value)
+    assert service.publisher.ids == []
+
+
+@pytest.mark.parametrize("deed", ["cancel", "retry"])
+@pytest.mark.parametrize("mail_id", [NOBODY, "1", NOBODY.upper()])
+def test_there_is_no_mail_of_another_id(service: Service, key: str, deed: str, mail_id: str) -> None:
+    assert steer(service, mail_id, deed, key).status == 404
+
+
+@pytest.mark.parametrize("target", ["{}/cancel", "{}/retry", "cancel", "retry"])
+@pytest.mark.parametrize("body", [b"", b'{"key": "nonsense"}'])
+def test_strangers_steer_nothing(service: Service, sent: str, target: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"} if body else {}
+    before = service.mails
+    assert service.public.request("POST", f"/v1/emails/{target.format(sent)}", body, headers).status == 401
+    assert service.mails == before
+
+
+@pytest.mark.parametrize("deed", ["cancel", "retry"])
+def test_a_key_may_stand_in_the_body(service: Service, key: str, sent: str, deed: str) -> None:
+    service.bring_into(sent, State.RETRYING)
+    assert service.public.post_json(f"/v1/emails/{sent}/{deed}", {"key": key}).status == 200
+    assert service.public.post_form(f"/v1/emails/{deed}", f"key={key}&dry_run=true").status == 200
+
+
+def test_a_key_steers_no_mail_that_it_does_not_see(service: Service, sent: str) -> None:
+    for few in (service.keys.add("few", recipients=["@example.org"]), service.keys.add("ci", test=True)):
+        answer = steer(service, sent, "cancel", few)
+        assert (answer.status, answer.json["detail"]) == (403, "this mail is none of this key's")
+        assert steer_all(service, "cancel", few).json == {"dry_run": False, "changed": 0, "left": 0}
+    assert service.mails[0].state is State.QUEUED
+
+
+@pytest.fixture
+def many(service: Service) -> dict[str, State]:
+    """Mails in every state, by their ids."""
+    many: dict[str, State] = {}
+    for number, state in enumerate(State):
+        mail_id = service.public.get(f"/?sendmail=m{number}@example{number % 2}.com").id
+        service.bring_into(mail_id, state)
+        many[mail_id] = state
+    return many
+
+
+def states(service: Service) -> dict[str, State]:
+    return {mail.id: mail.state for mail in service.mails}
+
+
+def test_all_that_wait_are_canceled(service: Service, key: str, many: dict[str, State]) -> None:
+    assert steer_all(service, "cancel", key).json == {"dry_run": False, "changed": 3, "left": 0}
+    waited = (State.SCHEDULED, State.QUEUED, State.RETRYING)
+    assert states(service) == {mail_id: State.CANCELED if state in waited else state for mail_id, state in many.items()}
+
+
+def test_all_that_failed_or_wait_for_an_attempt_are_retried(service: Service, key: str, many: dict[str, State]) -> None:
+    assert steer_all(service, "retry", key).json == {"dry_run": False, "changed": 2, "left": 0}
+    retried = (State.FAILED, State.RETRYING)
+    assert states(service) == {mail_id: State.QUEUED if state in retried else state for mail_id, state in many.items()}
+
+
+@pytest.mark.parametrize(
+    ("deed", "fields", "count"),
+    [
+        ("cancel", {}, 3),
+        ("cancel", {"state": "queued"}, 1),
+        ("cancel", {"to": "@example1.com"}, 2),
+        ("cancel", {"to": "m1@example1.com"}, 1),
+        ("cancel", {"to": "m1@example1.com", "state": "retrying"}, 0),
+        ("cancel", {"before": NOBODY}, 0),
+        ("retry", {"state": "failed"}, 1),
+        ("retry", {"to": "m9@example1.com"}, 0),
+    ],
+)
+def test_a_dry_run_counts_what_would_be_changed_and_changes_nothing(
+    service: Service, key: str, many: dict[str, State], deed: str, fields: dict[str, str], count: int
+) -> None:
+    answer = steer_all(service, deed, key, dry_run=True, **fields)
+    assert answer.json == {"dry_run": True, "changed": 0, "left": count}
+    assert states(service) == many
+    answer = steer_all(service, deed, key, **fields)
+    assert answer.json == {"dry_run": False, "changed": count, "left": 0}
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "field"),
+    [
+        ({"state": "sent"}, 422, "state"),
+        ({"state": "sending"}, 422, "state"),
+        ({"state": ["queued"]}, 422, "state"),
+        ({"to": "me"}, 422, "to"),
+        ({"before": "1"}, 422, "before"),
+        ({"dry_run": "maybe"}, 422, "dry_run"),
+        ({"dry_run": 1}, 422, "dry_run"),
+        ({"dry_run": []}, 422, "dry_run"),
+        ({"dry_run": None}, 422, "dry_run"),
+        ({"limit": "1"}, 400, None),
+    ],
+)
+@pytest.mark.parametrize("deed", ["cancel", "retry"])
+def test_what_is_wrong_is_refused(
+    service: Service, key: str, many: dict[str, State], deed: str, fields: dict[str, object], status: int, field: str
+) -> None:
+    answer = steer_all(service, deed, key, **fields)
+    assert (answer.status, answer.json.get("field")) == (status, field)
+    assert states(service) == many
+
+
+def test_without_the_database_nothing_is_steered(service: Service, key: str, sent: str) -> None:
+    steer_all(service, "cancel", key, dry_run=True)
+    with service.without_database():
+        assert steer(service, sent, "cancel", key).status == 503
+        assert steer_all(service, "cancel", key).status == 503
+    assert service.mails[0].state is State.QUEUED
