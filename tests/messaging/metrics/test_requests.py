@@ -38,7 +38,7 @@ PATHS = ("/", "/v1/emails", "/v1/emails/{id}", "/v1/emails/{id}/retry")
 )
 def test_a_request_is_counted_by_a_path_that_there_is_and_its_status(path: str, counted_as: str) -> None:
     registry = CollectorRegistry()
-    measured = MeasuredApplication(application, Router(dict.fromkeys(PATHS, {})).label, registry)
+    measured = MeasuredApplication(application, Router({path: {} for path in PATHS}).label, registry)
     for status in ("200 OK", "503 Service Unavailable", "200 OK"):
         assert measured({"PATH_INFO": path, "status": status}, status_of) == [b"answer"]
     count = "messaging_request_seconds_count"
@@ -48,7 +48,7 @@ def test_a_request_is_counted_by_a_path_that_there_is_and_its_status(path: str, 
 
 def test_metrics_stand_beside_the_other_paths() -> None:
     registry = CollectorRegistry()
-    MeasuredApplication(application, str, registry)({"PATH_INFO": "/x"}, status_of)
+    MeasuredApplication(application, Router({}).label, registry)({"PATH_INFO": "/x"}, status_of)
     page = WithMetrics(application, registry)
     assert list(page({"PATH_INFO": "/readyz"}, status_of)) == [b"answer"]
     told = b"".join(page({"PATH_INFO": "/metrics", "REQUEST_METHOD": "GET"}, status_of)).decode()
