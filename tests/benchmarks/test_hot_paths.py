@@ -27,8 +27,8 @@ from workers.assembly import assemble_worker
 
 __all__ = ["make_service"]
 
-#: Rounds of the reference loop that one accepted request and one delivered mail may cost. They cost 35 and 30 on a machine
-#: of their own, and twice as much where others use its caches: the reference needs less of those.
+#: Rounds of the reference loop that one accepted request and one delivered mail may cost. They cost 35 and 30 on a
+#: machine of their own, and twice as much where others use its caches: the reference needs less of those.
 ACCEPT_BUDGET = 100
 DELIVER_BUDGET = 120
 
