@@ -90,15 +90,6 @@ class Request:
         value: str | None = self.environ.get(_environ_name(name))
         return value
 
-    @property
-    def is_prefetch(self) -> bool:
-        """Whether a browser asks before anybody has: Fetch's `Sec-Purpose`, and what was sent before there was that."""
-        for name in ("Sec-Purpose", "Purpose", "X-Moz"):
-            purpose = self.header(name)
-            if purpose and purpose.strip().lower().startswith("prefetch"):
-                return True
-        return False
-
     @cached_property
     def wants_json(self) -> bool:
         return wants_json(self.environ.get("HTTP_ACCEPT", ""), self.environ.get("CONTENT_TYPE", ""))
