@@ -94,6 +94,12 @@ class Request:
     def wants_json(self) -> bool:
         return wants_json(self.environ.get("HTTP_ACCEPT", ""), self.environ.get("CONTENT_TYPE", ""))
 
+    @property
+    def wants_page(self) -> bool:
+        """Whether a browser asks for something to look at: programs do not ask for HTML."""
+        accept = self.header("Accept") or ""
+        return not self.wants_json and any(media_type(choice) == "text/html" for choice in accept.split(","))
+
     @cached_property
     def _content_type(self) -> str:
         return media_type(self.environ.get("CONTENT_TYPE", ""))

@@ -4,6 +4,7 @@ import contextlib
 from http import HTTPStatus
 from typing import Any, Final
 
+from messaging.endpoints.confirmation import confirmation
 from messaging.errors import BadRequestError, RequestError, UnavailableError
 from messaging.fields import named, take_texts
 from messaging.gate import Gate
@@ -12,7 +13,7 @@ from messaging.order import Order, Sent
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outlook import Outlook
 from messaging.repeats import idempotency_key
-from messaging.replies import Answer, Headers
+from messaging.replies import Answer, Headers, Reply
 from messaging.request import Request
 from messaging.sending import Names, Sending
 from messaging.talktome import TalktomeLog
@@ -48,10 +49,10 @@ class Action:
         self._sending = sending
         self._talktome = talktome
 
-    def get(self, request: Request) -> Answer:
+    def get(self, request: Request) -> Answer | Reply:
         return self._act(request, request.query(_ADDRESSES))
 
-    def post(self, request: Request) -> Answer:
+    def post(self, request: Request) -> Answer | Reply:
         idempotency_key(request)
         query, form = request.query(_ADDRESSES), request.form(_ADDRESSES)
         for name in query.keys() & form:
@@ -62,7 +63,7 @@ class Action:
         """Answer without doing anything: HEAD is for looking (RFC 9110, section 9.3.2)."""
         return _USAGE
 
-    def _act(self, request: Request, fields: dict[str, str]) -> Answer:
+    def _act(self, request: Request, fields: dict[str, str]) -> Answer | Reply:
         parameters = take_texts(fields, _KNOWN)
         if parameters.keys().isdisjoint((*_MAILS, "talktome")):
             if parameters:
@@ -71,6 +72,8 @@ class Action:
         check_meant(request)
         # All that can be wrong with the request is found before any of it is done.
         order = self._order(request, parameters)
+        if order and order.link and request.method == "GET" and request.wants_page:
+            return confirmation(request, parameters, order.draft)
         return self._do(request, order, talk="talktome" in parameters)
 
     def _order(self, request: Request, parameters: dict[str, str]) -> Order | None:

@@ -203,6 +203,12 @@ def test_a_victim_gets_no_more_than_the_limit_whatever_is_tried(service: Service
     assert send(service, "you@example.com", "198.51.100.7").status == 202
 
 
+def test_a_mailbox_at_gmail_is_one_however_it_is_dotted_and_mail_goes_where_it_was_sent(service: Service) -> None:
+    spellings = ["meyou@gmail.com", "me.you@googlemail.com", "m.e.y.o.u+tag@gmail.com", "m.eyou@gmail.com"]
+    assert [send(service, each, "198.51.100.7").status for each in spellings] == [202, 202, 202, 429]
+    assert {mail.recipient for mail in service.mails} == set(spellings[:3])
+
+
 def test_neither_addresses_nor_clients_are_kept_for_counting(service: Service) -> None:
     send(service, "michael@example.com", form="GET")
     with connected(service.database_path) as connection:
