@@ -38,6 +38,10 @@ IDLE_TIMEOUT_S: Final = 30
 #: and then is never without traffic.
 REQUEST_WITHIN_S: Final = 60
 
+#: Bytes of an answer that the kernel takes for a client that does not read them, doubled by itself; without a limit of
+#: ours it would take megabytes.
+_SEND_BUFFER: Final = 64 * 1024
+
 #: How often connections are looked at for these two, in seconds.
 _LOOK_AFTER_S: Final = 5
 
@@ -71,6 +75,8 @@ class Server:
         except OSError as error:
             reason = str(error.strerror).partition(" (while")[0]  # the standard library adds the address again
             raise ListenError(f"{endpoint} cannot be listened on: {reason}") from error
+        # Each connection that it accepts has the same.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self.endpoint = Endpoint(*listener.getsockname()[:2])
         #: Everything that the loop watches, by file descriptor.
         self._watched: dict[int, Any] = {}
@@ -204,4 +210,4 @@ def _make(
 
 
 def _is_idle(channel: Any) -> bool:
-    return not channel.requests and channel.request is None and not channel.total_outbufs_len
+    return not (channel.requests or channel.request or channel.ahead or channel.total_outbufs_len)
