@@ -142,19 +142,20 @@ class Channel(HTTPChannel):
         self.ahead = self.requests[0].ahead
         super().service()
 
-    def readable(self) -> bool:
-        may_read: bool = super().readable()
-        return may_read and not self.ahead
+    def received(self, data: bytes) -> bool:
+        data, self.ahead = self.ahead + data, b""
+        taken: bool = super().received(data)
+        return taken
 
     def writable(self) -> bool:
-        return bool(super().writable()) or self._may_go_on()
+        # Asked of each connection in each turn of the loop.
+        return bool(super().writable() or (self.ahead and self._may_go_on()))
 
     def handle_write(self) -> None:
         super().handle_write()
-        if self._may_go_on():
-            data, self.ahead = self.ahead, b""
-            self.received(data)
+        if self.ahead and self._may_go_on():
+            self.received(b"")
 
     def _may_go_on(self) -> bool:
         """Whether it is the turn of what came ahead of it."""
-        return bool(self.ahead) and self.connected and not self.requests and not self.total_outbufs_len
+        return self.connected and not self.requests and not self.total_outbufs_len
