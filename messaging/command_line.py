@@ -163,7 +163,7 @@ def _link(options: argparse.Namespace) -> None:
     draft = _draft(options, settings)
     with _database(settings) as database:
         token = Links(DatabaseSecret(database)).make(draft, options.expires)
-    url = f"{(options.at or f'http://{settings.listen}').rstrip('/')}/?link={token}"
+    url = f"{(options.at or f'http://{settings.listen.reachable}').rstrip('/')}/?link={token}"
     if len(url) > _MOST_LINK:
         exit_with(f"a link has at most {_MOST_LINK} characters, this one {len(url)}", USED_WRONGLY)
     _print(url, {"url": url, "to": draft.recipient}, options)

@@ -16,7 +16,7 @@ from config.mail_queue import MailQueue
 from config.masking import mask
 from config.message import QUEUE
 from config.processor import keep_to_one_processor
-from config.settings import Settings
+from config.settings import MIB, Settings
 from config.start import USED_WRONGLY, exit_with
 from config.uncaught import log_uncaught
 from messaging.application import Application
@@ -24,7 +24,7 @@ from messaging.clients import Clients
 from messaging.conditions import Conditions
 from messaging.digests import Digests
 from messaging.endpoints.health import Check, Healthz, check_hold, check_seen
-from messaging.exposure import warning
+from messaging.exposure import words_at_start
 from messaging.gate import Gate
 from messaging.instance import instance_of
 from messaging.intake import Intake
@@ -251,18 +251,19 @@ def _wait_for_stop_signal() -> None:
 
 
 def _say_where(settings: Settings, public: Server, internal: Server, talktome: TalktomeLog) -> None:
-    url = f"http://{public.endpoint}"
+    url = f"http://{public.endpoint.reachable}"
     moved = "" if talktome.path == settings.talktome_log else f" ({settings.talktome_log} cannot be written)"
+    most_mib = settings.talktome_log_max_bytes * (settings.talktome_log_backups + 1) / MIB
     lines = [
-        f"Messaging listens at {url}, health at http://{internal.endpoint}/readyz",
+        f"Messaging listens at http://{public.endpoint}, health at http://{internal.endpoint}/readyz",
         f"  mail goes to {settings.relay}, from {mask(settings.mail_from)}",
         f"  the broker is {settings.broker_url}",
-        f"  the talktome log is {talktome.path}{moved}",
+        f"  the talktome log is {talktome.path}{moved}; all may write to it, it takes {most_mib:.3g} MiB at the most",
         "Try:",
         f"  curl '{url}/?sendmail=me@example.com'",
         f"  curl '{url}/?talktome'",
         f"  curl '{url}/action?sendmail=me@example.com&talktome'",
     ]
-    if open_to_all := warning(settings):
-        lines.append(open_to_all)
+    if strangers := words_at_start(settings):
+        lines.append(strangers)
     say("\n".join(lines))

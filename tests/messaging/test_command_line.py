@@ -175,6 +175,15 @@ def test_a_link_sends_the_mail_it_was_made_for(service: Service, capsys: pytest.
     assert 7 * 86_400_000 - 60_000 < link.ends_in_ms <= 7 * 86_400_000
 
 
+@pytest.mark.parametrize(("listen", "url"), [("0.0.0.0:81", "http://127.0.0.1:81/"), ("[::]:81", "http://[::1]:81/")])
+def test_a_link_leads_where_this_machine_reaches_a_service_that_listens_everywhere(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], listen: str, url: str
+) -> None:
+    monkeypatch.setenv("LISTEN", listen)
+    main(["link", "me@example.com"])
+    assert capsys.readouterr().out.startswith(f"{url}?link=")
+
+
 def test_a_link_carries_the_greeting_where_it_has_no_words_of_its_own(
     service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
