@@ -17,19 +17,25 @@ run: install ## the whole service in one process, no server needed
 
 install: $(VENV)/.installed ## .venv with what the service needs
 
-# Those that wait for nobody use all processors. Those that measure have the machine to themselves. All others wait most
-# of the time, for servers and clocks, and do so beside each other.
+# What is compiled is kept, for the many processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Those that measure have the machine to themselves, and so have the drills, whose clients time each answer.
 UNIT := tests/config tests/messaging tests/workers tests/test_architecture.py
+SLOW := slow or hypothesis
 MEASURING := tests/benchmarks
-WAITING := --numprocesses=3 --dist=worksteal
+DRILLS := tests/drills
+BESIDE := --numprocesses=auto --dist=worksteal
 
 test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need where it may
 	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool
 	$(BIN)/python -m pytest $(MEASURING)
-	$(BIN)/python -m pytest $(WAITING) $(addprefix --ignore=,$(UNIT) $(MEASURING))
+	$(BIN)/python -m pytest $(BESIDE) -m "$(SLOW)" $(UNIT)
+	$(BIN)/python -m pytest $(BESIDE) $(addprefix --ignore=,$(UNIT) $(MEASURING) $(DRILLS))
+	$(BIN)/python -m pytest $(DRILLS)
 
-unit: $(VENV)/.installed-dev ## the fast tests: no server but what Python brings, under 30 s
-	$(BIN)/python -m pytest --numprocesses=auto $(UNIT)
+unit: $(VENV)/.installed-dev ## the fast tests: no server, no process, no socket; under 30 s
+	$(BIN)/python -m pytest $(BESIDE) -m "not ($(SLOW))" $(UNIT)
 
 # How often; mails a second x seconds; for how many seconds a server goes away.
 SEEDS ?= 1
@@ -38,7 +44,7 @@ OUTAGE ?= 60
 
 drill: $(VENV)/.installed-dev ## break one thing after the other under load, and count; SEEDS=3 for three of each
 	$(BIN)/python -m stack.packages rabbitmq
-	$(BIN)/python -m pytest tests/drills $(WAITING) --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
+	$(BIN)/python -m pytest $(DRILLS) --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
 
 ROUNDS ?= 3
 
