@@ -20,22 +20,24 @@ install: $(VENV)/.installed ## .venv with what the service needs
 # What is compiled is kept, for the many processes that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Those that measure have the machine to themselves, and so have the drills, whose clients time each answer.
+# The fast ones keep all processors busy. The others wait most of the time, for servers and clocks, and do so beside each
+# other; those that take times have the machine to themselves, and the drills half of it each.
 UNIT := tests/config tests/messaging tests/workers tests/test_architecture.py
-SLOW := slow or hypothesis
-MEASURING := tests/benchmarks
 DRILLS := tests/drills
-BESIDE := --numprocesses=auto --dist=worksteal
+FAST := not (slow or hypothesis)
+BUSY := --numprocesses=auto --dist=worksteal
+WAITING := --numprocesses=3 --dist=worksteal
+TWO := --numprocesses=2 --dist=worksteal
 
 test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need where it may
 	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool
-	$(BIN)/python -m pytest $(MEASURING)
-	$(BIN)/python -m pytest $(BESIDE) -m "$(SLOW)" $(UNIT)
-	$(BIN)/python -m pytest $(BESIDE) $(addprefix --ignore=,$(UNIT) $(MEASURING) $(DRILLS))
-	$(BIN)/python -m pytest $(DRILLS)
+	$(BIN)/python -m pytest $(WAITING) -m "not ($(FAST))" $(UNIT)
+	$(BIN)/python -m pytest $(WAITING) -m "not alone" $(addprefix --ignore=,$(UNIT) $(DRILLS))
+	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest $(TWO) $(DRILLS)
 
 unit: $(VENV)/.installed-dev ## the fast tests: no server, no process, no socket; under 30 s
-	$(BIN)/python -m pytest $(BESIDE) -m "not ($(SLOW))" $(UNIT)
+	$(BIN)/python -m pytest $(BUSY) -m "$(FAST)" $(UNIT)
 
 # How often; mails a second x seconds; for how many seconds a server goes away.
 SEEDS ?= 1
@@ -44,7 +46,7 @@ OUTAGE ?= 60
 
 drill: $(VENV)/.installed-dev ## break one thing after the other under load, and count; SEEDS=3 for three of each
 	$(BIN)/python -m stack.packages rabbitmq
-	$(BIN)/python -m pytest $(DRILLS) --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
+	$(BIN)/python -m pytest $(TWO) $(DRILLS) --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
 
 ROUNDS ?= 3
 
