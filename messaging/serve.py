@@ -254,16 +254,18 @@ def _say_where(settings: Settings, public: Server, internal: Server, talktome: T
     url = f"http://{public.endpoint.reachable}"
     moved = "" if talktome.path == settings.talktome_log else f" ({settings.talktome_log} cannot be written)"
     most_mib = settings.talktome_log_max_bytes * (settings.talktome_log_backups + 1) / MIB
-    lines = [
-        f"Messaging listens at http://{public.endpoint}, health at http://{internal.endpoint}/readyz",
-        f"  mail goes to {settings.relay}, from {mask(settings.mail_from)}",
-        f"  the broker is {settings.broker_url}",
-        f"  the talktome log is {talktome.path}{moved}; all may write to it, it takes {most_mib:.3g} MiB at the most",
-        "Try:",
-        f"  curl '{url}/?sendmail=me@example.com'",
-        f"  curl '{url}/?talktome'",
-        f"  curl '{url}/action?sendmail=me@example.com&talktome'",
-    ]
+    say(
+        f"Messaging listens at http://{public.endpoint}, health at http://{internal.endpoint}/readyz\n"
+        f"  mail goes to {settings.relay}, from {mask(settings.mail_from)}\n"
+        f"  the broker is {settings.broker_url}\n"
+        f"  the talktome log is {talktome.path}{moved}; all may write to it, it takes {most_mib:.3g} MiB at the most"
+    )
+    if settings.log_format == "text":  # people read along
+        say(
+            "Try:\n"
+            f"  curl '{url}/?sendmail=me@example.com'\n"
+            f"  curl '{url}/?talktome'\n"
+            f"  curl '{url}/action?sendmail=me@example.com&talktome'"
+        )
     if strangers := words_at_start(settings):
-        lines.append(strangers)
-    say("\n".join(lines))
+        say(strangers)

@@ -89,6 +89,7 @@ def took_s(address: tuple[str, int]) -> float:
         return sorted(pool.map(partial(ask, address), range(_MANY)))[_MANY * 99 // 100]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("way", [ALONE, EDGE])
 def test_under_600_slow_clients_nobody_else_waits(target: Target, way: str) -> None:
     address = target.address(way)
@@ -97,6 +98,7 @@ def test_under_600_slow_clients_nobody_else_waits(target: Target, way: str) -> N
         assert sum(map(is_open, slow)) == 2 * _EACH
 
 
+@pytest.mark.alone
 def test_who_asks_much_and_reads_nothing_takes_little_memory_and_holds_up_nobody(target: Target) -> None:
     address = target.address(ALONE)
     before = memory_of(target)
