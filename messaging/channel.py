@@ -139,7 +139,8 @@ class Channel(HTTPChannel):
 
     def service(self) -> None:
         # Before the request is answered: after that the loop may look for it.
-        self.ahead = self.requests[0].ahead
+        request: Any = self.requests[0]
+        self.ahead = request.ahead
         super().service()
 
     def received(self, data: bytes) -> bool:

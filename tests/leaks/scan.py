@@ -1,4 +1,4 @@
-"""Looks through the files that programs under test wrote for addresses, keys, links and passwords of the tests."""
+"""Looks through the files that programs under test wrote for addresses, keys, links and secrets of the tests."""
 
 import os
 import re
@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 #: What tests use as such, told by its form: people have addresses below "example" (RFC 2606), passwords are "hunter"
-#: and a number, and the others have a form of their own. What is masked, `m***@example.com`, is none.
+#: and a number, idempotency keys "order-" and a number, and the others have a form of their own: the database's secret,
+#: and a key's digest, are 256 bits in hexadecimal digits. What is masked, `m***@example.com`, is none.
 SECRETS: Final = {
     "an address": re.compile(rb"[\w!#$%&'+/=?^`{|}~.\x80-\xff-]+(?:@|%40)(?:[\w\x80-\xff-]+\.)*example\b"),
     "a key": re.compile(rb"msg_[\w-]{20,}"),
     "a link": re.compile(rb"\blink=[\w.-]{20,}|[\w-]{20,}\.[\w-]{64}(?![\w-])"),
+    "a database's secret": re.compile(rb"(?<![0-9A-Fa-f])[0-9a-f]{64}(?![0-9A-Fa-f])"),
+    "an idempotency key": re.compile(rb"\border-\d"),
     "a password": re.compile(rb"hunter\d|://[^/\s:@]*:[^/\s@]+@"),
 }
 
