@@ -83,6 +83,8 @@ class Server:
         self._server = _make(application, listener, threads, max_body_bytes, self._watched)
         self._stopping = threading.Event()
         self._told = False
+        #: Held while the loop is told: it may be awake already, and must not close what it is told by.
+        self._telling = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"server-{self.endpoint.port}")
 
     def start(self) -> None:
@@ -93,7 +95,8 @@ class Server:
         if not self._told:
             self._told = True
             # By the loop itself, which might else have seen it and be gone before it is woken.
-            self._server.trigger.pull_trigger(self._stopping.set)
+            with self._telling:
+                self._server.trigger.pull_trigger(self._stopping.set)
 
     def join(self) -> None:
         self._thread.join()
@@ -118,7 +121,8 @@ class Server:
             if not self._server.active_channels:
                 break
         self._server.task_dispatcher.shutdown(timeout=max(0.1, DRAIN_S - (time.monotonic() - began)))
-        wasyncore.close_all(self._watched)
+        with self._telling:
+            wasyncore.close_all(self._watched)
 
     def _accept_waiting(self) -> None:
         """Take in the connections that wait in the kernel, then listen no more: closing first would reset them."""

@@ -45,6 +45,7 @@ _ANSWER_FIELDS: Final = {
     "content-length",
     "content-type",
     "date",
+    "etag",
     "location",
     "referrer-policy",
     "retry-after",

@@ -487,6 +487,24 @@ def test_without_connections_it_ends_at_once(server: Server, monkeypatch: pytest
     assert ended_within(server, 5)
 
 
+def test_it_may_be_awake_already_and_at_its_end_before_it_is_told(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = make_server()
+    server.start()
+    trigger = server._server.trigger
+    pull = trigger._physical_pull
+
+    def pull_late() -> None:
+        pull()  # somebody else does, at the same moment
+        assert not ended_within(server, 0.3)
+        pull()
+
+    monkeypatch.setattr(trigger, "_physical_pull", pull_late)
+    server.stop()
+    assert ended_within(server, 5)
+
+
 def test_requests_that_run_are_answered(server: Server, endpoints: Endpoints) -> None:
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(Connection(server.endpoint)) for _ in range(4)]
