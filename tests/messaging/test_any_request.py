@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -245,11 +246,12 @@ def test_of_any_list_each_mail_is_accepted_or_refused_for_itself_and_again_as_th
     open_service: Service, key: str, mails: list[object], idempotent: bool
 ) -> None:
     before = count(open_service)
-    headers = {"X-API-Key": key, **({"Idempotency-Key": f"order-{before}-{id(mails)}"} if idempotent else {})}
+    headers = {"X-API-Key": key, **({"Idempotency-Key": f"order-1-{uuid4()}"} if idempotent else {})}
     first = open_service.public.post_json("/v1/emails", mails, headers)
     event(f"{first.status}")
-    if not mails:
-        assert first.status == 422
+    if not mails or "results" not in first.json:
+        # No list of mails, or no JSON: the standard library writes what is not a number.
+        assert (first.status, count(open_service)) == (422 if not mails else 400, before)
         return
     verdicts = [(each["status"], each.get("id")) for each in first.json["results"]]
     assert len(verdicts) == len(mails)
