@@ -16,6 +16,7 @@ from config.mail_queue import MailQueue
 from config.masking import mask
 from config.message import QUEUE
 from config.processor import keep_to_one_processor
+from config.relay import Maildir
 from config.settings import Settings
 from config.start import USED_WRONGLY, exit_with
 from config.uncaught import log_uncaught
@@ -31,6 +32,7 @@ from messaging.intake import Intake
 from messaging.keys import Keys
 from messaging.limits import Limits
 from messaging.links import Links
+from messaging.mailbox import Mailbox
 from messaging.metrics.attempts import Attempts
 from messaging.metrics.outbox import OutboxMetrics
 from messaging.metrics.page import WithMetrics
@@ -187,6 +189,7 @@ def _make_servers(
         waits=waits,
         compose=source,
         talktome=talktome,
+        mailbox=Mailbox(settings.relay.path) if isinstance(settings.relay, Maildir) else None,
         health=Healthz(instance_of(DatabaseSecret(database)), clients).get,
     )
     router = public_router(parts)
@@ -262,6 +265,7 @@ def _say_where(settings: Settings, public: Server, internal: Server, talktome: T
         f"  curl '{url}/?sendmail=me@example.com'",
         f"  curl '{url}/?talktome'",
         f"  curl '{url}/action?sendmail=me@example.com&talktome'",
+        f"or, in a browser, {url}/",
     ]
     if open_to_all := warning(settings):
         lines.append(open_to_all)
