@@ -13,6 +13,7 @@ help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
 
 run: install ## the whole service in one process, no server needed
+	@$(BIN)/python -m messaging key first
 	@$(BIN)/python -m messaging serve
 
 install: $(VENV)/.installed ## .venv with what the service needs
@@ -24,7 +25,7 @@ MEASURING := tests/benchmarks
 WAITING := --numprocesses=3 --dist=worksteal
 
 test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need where it may
-	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool
+	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool chromium
 	$(BIN)/python -m pytest $(MEASURING)
 	$(BIN)/python -m pytest $(WAITING) $(addprefix --ignore=,$(UNIT) $(MEASURING))
 
