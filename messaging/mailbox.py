@@ -86,7 +86,12 @@ def _fields(message: EmailMessage) -> Iterator[tuple[str, str]]:
 
 def _part(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
-    return _content(part).decode(part.get_content_charset("utf-8"), "replace") if part else ""
+    if part is None:
+        return ""
+    try:
+        return _content(part).decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:  # it names an encoding that nobody knows
+        return _content(part).decode("utf-8", "replace")
 
 
 def _attachments(message: EmailMessage) -> Iterator[tuple[str, int]]:

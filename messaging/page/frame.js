@@ -8,6 +8,7 @@
 const policy = globalThis.trustedTypes?.createPolicy("letter", { createHTML: (html) => html });
 
 const NEVER = "script, meta, base, link, iframe, object, embed, frame, frameset, template";
+const REFERENCES = /<(base|meta|link)\b[^>]*>/gi;
 const STYLE = /<style[^>]*>([\s\S]*?)<\/style>/gi;
 const TAG = /<[a-z][^>]*>/gi;
 const INLINE = /(\s|["'])(style|on[a-z]+)(?=\s*=)/gi;
@@ -38,7 +39,7 @@ function fillFrame(element, html) {
 function taken(html) {
   const looks = [...html.matchAll(STYLE)].map((match) => match[1]).join("\n");
   // Not for safety, which is the sandbox's and the policy's: each breach of that would be told in the console.
-  const quiet = html.replace(STYLE, "").replace(TAG, (tag) => tag.replace(INLINE, "$1 data-$2"));
+  const quiet = html.replace(STYLE, "").replace(REFERENCES, "").replace(TAG, (tag) => tag.replace(INLINE, "$1 data-$2"));
   const parsed = new DOMParser().parseFromString(policy ? policy.createHTML(quiet) : quiet, "text/html");
   for (const node of parsed.querySelectorAll(NEVER)) node.remove();
   for (const node of parsed.querySelectorAll("[src]:not([src^='data:'])")) node.removeAttribute("src");

@@ -1,0 +1,72 @@
+"""What a newcomer has: mails that are put down in a Maildir, read in the page."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.integration.system import System
+from tests.page.conftest import SETTINGS
+from tests.page.tab import Tab, post
+
+_HTML = """
+<html><head><style>@import url(http://elsewhere.example/a.css); h1 { color: rgb(200, 0, 0) }</style>
+<meta http-equiv="refresh" content="0; url=/?talktome"><base href="http://elsewhere.example/"></head>
+<body onload="alert(1)" background="http://elsewhere.example/b.png"><script>alert(2)</script>
+<h1 style="font-size: 30px; background: url(http://elsewhere.example/c.png)">Your order</h1>
+<img src="http://elsewhere.example/d.png" srcset="http://elsewhere.example/e.png 2x" onerror="alert(3)">
+<img src="/?talktome"><a href="/?talktome">a link</a>
+<form action="/?talktome"><button>a button</button></form>
+<iframe src="/?talktome"></iframe><svg onload=alert(4)><script>alert(5)</script></svg></body></html>
+"""
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with System(tmp_path_factory.mktemp("newcomer"), SETTINGS) as system:
+        yield system
+
+
+@pytest.fixture
+def tab(browser: Browser, newcomer: System) -> Iterator[Tab]:
+    with Tab(browser, newcomer.address) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def key(newcomer: System) -> str:
+    return newcomer.key()
+
+
+def test_a_mail_that_was_sent_from_the_page_is_read_in_it(keyed: Tab) -> None:
+    keyed.send("me@example.com", "Good morning", "Here I am.")
+    keyed.page.get_by_role("link", name="Mailbox").click()
+    keyed.page.get_by_role("link", name="Good morning").click()
+    expect(keyed.page.get_by_role("heading", name="Good morning")).to_be_visible()
+    expect(keyed.page.locator("#letter-body pre")).to_contain_text("Here I am.")
+    expect(keyed.page.locator("#letter-facts")).to_contain_text("me@example.com")
+
+
+def test_html_keeps_its_looks_and_can_do_nothing(keyed: Tab, newcomer: System, key: str) -> None:
+    mail = {"to": "me@example.com", "subject": "An order", "text": "Your order", "html": _HTML}
+    post(newcomer.address, key, "/v1/emails?wait=10s", mail)
+    keyed.go("#mailbox")
+    keyed.page.get_by_role("link", name="An order").click()
+    heading = keyed.page.frame_locator("iframe").get_by_role("heading", name="Your order")
+    expect(heading).to_have_css("color", "rgb(200, 0, 0)")
+    expect(heading).to_have_css("font-size", "30px")
+    assert keyed.page.locator("iframe").get_attribute("sandbox") == "allow-same-origin"
+    assert keyed.troubles == []
+    keyed.page.frame_locator("iframe").get_by_role("button", name="a button").click()
+    keyed.page.frame_locator("iframe").get_by_role("link", name="a link").click()
+    keyed.page.wait_for_function(
+        "document.querySelector('iframe').contentDocument === null"
+    )  # the browser's own refusal
+    keyed.troubles.clear()
+    assert not (newcomer.folder / "talktome.log").exists()
+
+
+def test_where_mails_go_to_a_relay_there_is_no_mailbox(browser: Browser, system: System) -> None:
+    with Tab(browser, system.address) as tab:
+        tab.open(f"#key={system.key()}") if False else tab.open()
+        expect(tab.page.get_by_role("link", name="Mailbox")).to_be_hidden()
