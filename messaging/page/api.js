@@ -49,6 +49,11 @@ export async function write(path, document = {}) {
   return bodyOf(await ask(path, { method: "POST", headers, body: JSON.stringify(document) }));
 }
 
+/** A name for one wish, which is the same however often it is asked for. (Without TLS browsers have no `randomUUID`.) */
+export function freshId() {
+  return crypto.randomUUID?.() ?? crypto.getRandomValues(new Uint32Array(4)).join("-");
+}
+
 /** As `write`, for a mail: the same `id` again makes no second one. */
 export async function send(path, body, id) {
   const asJson = !(body instanceof URLSearchParams);

@@ -1,6 +1,6 @@
 // The view of one mail: what became of it and when, and what can be done.
 
-import { read, readText, send, write } from "./api.js";
+import { freshId, read, readText, send, write } from "./api.js";
 import { announce, by, el, fill, show } from "./dom.js";
 import { poll } from "./poll.js";
 import { steps } from "./timeline.js";
@@ -96,7 +96,7 @@ async function act(deed, of) {
   by("mail-error").textContent = "";
   try {
     if (deed.name === "resend") {
-      const fresh = await send(`/v1/emails/${of}/resend`, {}, crypto.randomUUID?.() ?? String(Math.random()).slice(2));
+      const fresh = await send(`/v1/emails/${of}/resend`, {}, freshId());
       announce("Accepted as a new mail.");
       location.hash = `#mails/${fresh.id}`;
       return;

@@ -59,7 +59,7 @@ function line(letter) {
   return el(
     "li",
     {},
-    el("strong", {}, el("a", { href: `#mailbox/${letter.id}` }, letter.subject || "(no subject)")),
+    el("strong", {}, el("a", { href: `#mailbox/${encodeURIComponent(letter.id)}` }, letter.subject || "(no subject)")),
     el("span", { class: "times-line" }, `to ${letter.to}, `, timeOf(letter.put_down_at), `, ${number(letter.bytes)} bytes`),
   );
 }

@@ -63,7 +63,7 @@ function watch() {
   by("mails-error").textContent = "";
   by("mails-to").removeAttribute("aria-invalid");
   const path = `/v1/emails?${new URLSearchParams([...wanted, ["limit", "50"]])}`;
-  let last = null;
+  let last;
   stop = poll(async (signal) => {
     const page = await ask(path, signal);
     if (page === last) return;

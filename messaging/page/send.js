@@ -1,6 +1,6 @@
 // The view to send a mail from, with a line for each that was.
 
-import { send } from "./api.js";
+import { freshId, send } from "./api.js";
 import { by, el, show } from "./dom.js";
 import { followMail } from "./follow.js";
 import { key } from "./key.js";
@@ -40,7 +40,7 @@ async function submitForm() {
 function sendNow() {
   const mail = { to: by("send-to").value.trim(), subject: by("send-subject").value, text: by("send-text").value };
   const wanted = JSON.stringify([mail, key.value]);
-  if (attempt.of !== wanted) attempt = { id: crypto.randomUUID?.() ?? String(Math.random()).slice(2), of: wanted };
+  if (attempt.of !== wanted) attempt = { id: freshId(), of: wanted };
   if (!key.value) return send("/", new URLSearchParams({ sendmail: mail.to }), attempt.id);
   const words = mail.subject || mail.text ? mail : { to: mail.to };
   return send("/v1/emails", words, attempt.id);

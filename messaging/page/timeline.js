@@ -28,12 +28,22 @@ export function steps(mail) {
 
 function ofAttempt(attempt, since) {
   const waited = long(Math.max(0, between(since, attempt.started_at)));
-  const kept = attempt.connect_ms === 0 ? "on a connection that was open" : `connected in ${long(attempt.connect_ms)}`;
   const words = el("span", { class: `words ${attempt.outcome}` }, answer(attempt));
   return [
     step("claimed", attempt.started_at, `attempt ${attempt.number}, by a worker after ${waited}`),
-    step(OUTCOMES[attempt.outcome] ?? attempt.outcome, endOf(attempt), `${kept}, answered in ${long(attempt.transfer_ms)}`, words),
+    step(OUTCOMES[attempt.outcome] ?? attempt.outcome, endOf(attempt), took(attempt), words, letterOf(attempt)),
   ];
+}
+
+function took({ code, connect_ms: connect, transfer_ms: transfer }) {
+  if (code === null) return `in ${long(connect + transfer)}`; // nobody was spoken to, or nobody answered
+  return `${connect ? `connected in ${long(connect)}` : "on a connection that was open"}, answered in ${long(transfer)}`;
+}
+
+/** A link to the mail where it was put down instead of being sent. */
+function letterOf(attempt) {
+  const file = attempt.outcome === "sent" && attempt.code === null && attempt.reply.match(/\/new\/([^/]+)$/);
+  return file ? el("a", { href: `#mailbox/${encodeURIComponent(file[1])}` }, "Read it in the mailbox") : null;
 }
 
 function last(mail, since) {
@@ -48,6 +58,6 @@ function last(mail, since) {
 const endOf = (attempt) =>
   new Date(Date.parse(attempt.started_at) + attempt.connect_ms + attempt.transfer_ms).toISOString();
 
-function step(name, time, about, words = null) {
-  return el("li", {}, el("strong", {}, name), " ", time ? timeOf(time) : "", el("span", { class: "about" }, about), words);
+function step(name, time, about, ...more) {
+  return el("li", {}, el("strong", {}, name), " ", time ? timeOf(time) : "", el("span", { class: "about" }, about), ...more);
 }

@@ -28,8 +28,8 @@ MAY_HOLD_THEM: Final = (
     "*/url",  # SMTP_URL_FILE name
 )
 
-#: Lines that may stand anywhere: what the service proposes to newcomers.
-PROPOSED: Final = re.compile(rb"^(?:[^|\n]*\|)? +curl '.*$", re.MULTILINE)
+#: Lines that may stand anywhere: what the service proposes to newcomers, the link with their first key among it.
+PROPOSED: Final = re.compile(rb"^(?:[^|\n]*\|)? +(?:curl '.*|http://[\w.:\[\]]+/#key=msg_[\w-]+)$", re.MULTILINE)
 
 #: Characters before and after what was found that are shown with it.
 _AROUND: Final = 60

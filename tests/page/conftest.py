@@ -1,5 +1,6 @@
 """One browser, one service and one scripted relay for all tests of the page; a tab of its own for each."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def browser() -> Iterator[Browser]:
     require("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium-headless-shell"))
         yield browser
         browser.close()
 
@@ -63,14 +64,21 @@ def key(system: System) -> str:
 
 
 @pytest.fixture
-def tab(browser: Browser, system: System) -> Iterator[Tab]:
-    """A tab without a key, at the page."""
+def blank(browser: Browser, system: System) -> Iterator[Tab]:
+    """A tab in which nothing is open yet."""
     with Tab(browser, system.address) as tab:
         yield tab
 
 
 @pytest.fixture
-def keyed(tab: Tab, key: str) -> Tab:
-    """A tab with a key."""
-    tab.open(f"#key={key}")
-    return tab
+def tab(blank: Tab) -> Tab:
+    """A tab without a key, at the page."""
+    blank.open()
+    return blank
+
+
+@pytest.fixture
+def keyed(blank: Tab, key: str) -> Tab:
+    """A tab with a key, at the page."""
+    blank.open(f"#key={key}")
+    return blank

@@ -50,7 +50,6 @@ class Tab:
         self.requests: list[Request] = []
 
     def __enter__(self) -> Self:
-        self.open()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -59,8 +58,7 @@ class Tab:
             assert self.troubles == []
 
     def open(self, fragment: str = "") -> Response | None:
-        """Load the page anew, at that fragment."""
-        self.page.goto("about:blank")
+        """Load the page, at that fragment."""
         return self.page.goto(f"http://{self.address}/{fragment}")
 
     def go(self, fragment: str) -> None:

@@ -3,7 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.integration.system import System
 from tests.page.tab import Tab
 
 
@@ -25,16 +24,16 @@ def test_a_wrong_key_is_told_and_not_kept(tab: Tab) -> None:
     assert tab.page.evaluate("sessionStorage.length") == 0
 
 
-def test_a_link_carries_it_past_servers_and_out_of_the_address(tab: Tab, key: str) -> None:
-    tab.open(f"#key={key}")
-    expect(tab.page.get_by_role("button", name="Forget the key")).to_be_visible()
-    assert tab.page.url == f"http://{tab.address}/#send"
-    tab.page.reload()
-    expect(tab.page.get_by_role("button", name="Forget the key")).to_be_visible()
-    tab.go("#mails")
-    expect(tab.page.get_by_role("heading", name="Mails")).to_be_visible()
-    assert not any(key in request.url.partition("#")[0] for request in tab.requests)
-    assert tab.page.evaluate("localStorage.length + document.cookie.length") == 0
+def test_a_link_carries_it_past_servers_and_out_of_the_address(blank: Tab, key: str) -> None:
+    blank.open(f"#key={key}")
+    expect(blank.page.get_by_role("button", name="Forget the key")).to_be_visible()
+    assert blank.page.url == f"http://{blank.address}/#send"
+    blank.page.reload()
+    expect(blank.page.get_by_role("button", name="Forget the key")).to_be_visible()
+    blank.go("#mails")
+    expect(blank.page.get_by_role("heading", name="Mails")).to_be_visible()
+    assert not any(key in request.url.partition("#")[0] for request in blank.requests)
+    assert blank.page.evaluate("localStorage.length + document.cookie.length") == 0
 
 
 def test_a_forgotten_key_opens_nothing_any_more(keyed: Tab) -> None:
@@ -46,8 +45,8 @@ def test_a_forgotten_key_opens_nothing_any_more(keyed: Tab) -> None:
     expect(keyed.page.get_by_role("heading", name="A key, please")).to_be_visible()
 
 
-def test_a_key_that_is_revoked_is_asked_for_anew(tab: Tab, system: System) -> None:
-    tab.open("#key=msg_revoked")
-    tab.go("#mails")
-    expect(tab.page.get_by_role("heading", name="A key, please")).to_be_visible()
-    expect(tab.page.locator("#key-error")).to_contain_text("not known here")
+def test_a_key_that_is_revoked_is_asked_for_anew(blank: Tab) -> None:
+    blank.open("#key=msg_revoked")
+    blank.go("#mails")
+    expect(blank.page.get_by_role("heading", name="A key, please")).to_be_visible()
+    expect(blank.page.locator("#key-error")).to_contain_text("not known here")

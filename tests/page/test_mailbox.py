@@ -28,7 +28,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 @pytest.fixture
-def tab(browser: Browser, newcomer: System) -> Iterator[Tab]:
+def blank(browser: Browser, newcomer: System) -> Iterator[Tab]:
     with Tab(browser, newcomer.address) as tab:
         yield tab
 
@@ -45,6 +45,10 @@ def test_a_mail_that_was_sent_from_the_page_is_read_in_it(keyed: Tab) -> None:
     expect(keyed.page.get_by_role("heading", name="Good morning")).to_be_visible()
     expect(keyed.page.locator("#letter-body pre")).to_contain_text("Here I am.")
     expect(keyed.page.locator("#letter-facts")).to_contain_text("me@example.com")
+    keyed.go("#mails")
+    keyed.page.get_by_role("link", name="me@example.com").first.click()
+    keyed.page.get_by_role("link", name="Read it in the mailbox").click()
+    expect(keyed.page.get_by_role("heading", name="Good morning")).to_be_visible()
 
 
 def test_html_keeps_its_looks_and_can_do_nothing(keyed: Tab, newcomer: System, key: str) -> None:
@@ -69,4 +73,6 @@ def test_html_keeps_its_looks_and_can_do_nothing(keyed: Tab, newcomer: System, k
 def test_where_mails_go_to_a_relay_there_is_no_mailbox(browser: Browser, system: System) -> None:
     with Tab(browser, system.address) as tab:
         tab.open(f"#key={system.key()}") if False else tab.open()
+        tab.open(f"#key={system.key()}")
+        expect(tab.page.get_by_role("button", name="Forget the key")).to_be_visible()
         expect(tab.page.get_by_role("link", name="Mailbox")).to_be_hidden()

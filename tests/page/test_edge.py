@@ -1,0 +1,34 @@
+"""Through Nginx the page is the same."""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+from stack.nginx import Nginx
+from tests.integration.system import System
+from tests.page.conftest import SETTINGS
+from tests.page.tab import Tab
+from tests.servers.fixtures import nginx, web_address
+
+__all__ = ["nginx", "web_address"]
+
+
+def test_nginx_lets_the_page_through_with_its_policy_and_what_is_kept(
+    browser: Browser, tmp_path: Path, nginx: Nginx, web_address: str
+) -> None:
+    with (
+        System(tmp_path, SETTINGS, web_address=web_address) as system,
+        Tab(browser, nginx.url.removeprefix("http://")) as tab,
+    ):
+        answer = tab.open(f"#key={system.key()}")
+        assert answer
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        line = tab.send("me@example.com", "Through", "Nginx")
+        expect(line.locator(".badge")).to_have_text("sent")
+        tab.page.get_by_role("link", name="Mailbox").click()
+        expect(tab.page.get_by_role("link", name="Through")).to_be_visible()
+        for request in tab.requests:
+            if "/page/" in request.url:
+                response = request.response()
+                assert response
+                assert "immutable" in response.headers["cache-control"]
