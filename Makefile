@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test unit drill bench lint stack image-check lock
+.PHONY: help run install test unit drill bench lint stack pictures image-check lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
@@ -40,6 +40,10 @@ OUTAGE ?= 60
 drill: $(VENV)/.installed-dev ## break one thing after the other under load, and count; SEEDS=3 for three of each
 	$(BIN)/python -m stack.packages rabbitmq
 	$(BIN)/python -m pytest tests/drills $(WAITING) --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
+
+pictures: $(VENV)/.installed-dev ## docs/images: what the page looks like
+	$(BIN)/python -m stack.packages chromium
+	$(BIN)/python -m pytest tests/page/test_pictures.py --pictures=docs/images
 
 ROUNDS ?= 3
 
