@@ -14,7 +14,7 @@ export function poll(task, pauseMs) {
   return () => controller.abort();
 }
 
-const MOST_PAUSE_MS = 15_000;
+const MOST_PAUSE_MS = 5000;
 
 async function run(task, pauseMs, signal) {
   let failures = 0;

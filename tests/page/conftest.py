@@ -59,8 +59,26 @@ def relay(shared_relay: SmtpServer) -> Iterator[SmtpServer]:
 
 
 @pytest.fixture(scope="package")
-def key(system: System) -> str:
+def system_key(system: System) -> str:
     return system.key()
+
+
+@pytest.fixture
+def key(system_key: str) -> str:
+    """Of the service that `tab` is at."""
+    return system_key
+
+
+@pytest.fixture(scope="package")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """What `make run` starts where nothing is set: mails go to a Maildir."""
+    with System(tmp_path_factory.mktemp("newcomer"), SETTINGS) as system:
+        yield system
+
+
+@pytest.fixture(scope="package")
+def newcomer_key(newcomer: System) -> str:
+    return newcomer.key()
 
 
 @pytest.fixture

@@ -83,9 +83,10 @@ class Tab:
         self.page.get_by_label("Address, @domain or id").fill(to)
         self.page.get_by_role("button", name="Search").click()
 
-    def problems_for_people(self) -> list[str]:
-        """What axe finds that keeps people from using the view as it is, serious or worse."""
-        found = Axe().run(self.page).response["violations"]
+    def problems_for_people(self, *rules: str) -> list[str]:
+        """What axe finds that keeps people from using the view as it is, serious or worse; by these rules, or by all."""
+        options = {"runOnly": list(rules)} if rules else None
+        found = Axe().run(self.page, options=options).response["violations"]
         return [json.dumps(each, indent=1) for each in found if each["impact"] in ("serious", "critical")]
 
     def _on_console(self, message: ConsoleMessage) -> None:

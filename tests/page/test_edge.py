@@ -1,26 +1,27 @@
 """Through Nginx the page is the same."""
 
-from pathlib import Path
-
+import pytest
 from playwright.sync_api import Browser, expect
 
 from stack.nginx import Nginx
 from tests.integration.system import System
-from tests.page.conftest import SETTINGS
 from tests.page.tab import Tab
-from tests.servers.fixtures import nginx, web_address
+from tests.servers.fixtures import nginx
 
-__all__ = ["nginx", "web_address"]
+__all__ = ["nginx"]
+
+
+@pytest.fixture
+def web_address(newcomer: System) -> str:
+    """Where `nginx` expects the web process."""
+    return newcomer.address
 
 
 def test_nginx_lets_the_page_through_with_its_policy_and_what_is_kept(
-    browser: Browser, tmp_path: Path, nginx: Nginx, web_address: str
+    browser: Browser, nginx: Nginx, newcomer_key: str
 ) -> None:
-    with (
-        System(tmp_path, SETTINGS, web_address=web_address) as system,
-        Tab(browser, nginx.url.removeprefix("http://")) as tab,
-    ):
-        answer = tab.open(f"#key={system.key()}")
+    with Tab(browser, nginx.url.removeprefix("http://")) as tab:
+        answer = tab.open(f"#key={newcomer_key}")
         assert answer
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         line = tab.send("me@example.com", "Through", "Nginx")

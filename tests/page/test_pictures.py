@@ -57,7 +57,7 @@ def add_past(system: System) -> None:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, shared_relay: SmtpServer) -> Iterator[tuple[System, str]]:
+def scene(folder: Path, tmp_path: Path, shared_relay: SmtpServer) -> Iterator[tuple[System, str]]:
     """A service that has been there for a while, and a key of it."""
     shared_relay.follow(relay_script)
     with System(tmp_path, {**SETTINGS, "RETRY_SCHEDULE": "5m", "SMTP_URL": shared_relay.url}) as system:
