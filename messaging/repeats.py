@@ -74,8 +74,12 @@ class Repeats:
     def of_batch(self, caller: Caller, path: str, mails: object, key: str) -> Once:
         """By the idempotency key again, as one request; each of its mails has one of its own besides."""
         token = self._digests.of("idempotency", _name(caller), key)
-        content = self._digests.of("content", path, json.dumps(mails, sort_keys=True))
-        return Once(token, content, IDEMPOTENCY_MS)
+        try:
+            text = json.dumps(mails, sort_keys=True)
+        except RecursionError:
+            # What can just be read may be too deep to be written.
+            raise BadRequestError("the body is nested too deeply") from None
+        return Once(token, self._digests.of("content", path, text), IDEMPOTENCY_MS)
 
     def of_link(self, link: Link) -> Once:
         """By the link: each sends one mail."""

@@ -76,6 +76,7 @@ class Server:
         self._watched: dict[int, Any] = {}
         self._server = _make(application, listener, threads, max_body_bytes, self._watched)
         self._stopping = threading.Event()
+        self._told = False
         self._thread = threading.Thread(target=self._run, name=f"server-{self.endpoint.port}")
 
     def start(self) -> None:
@@ -83,8 +84,10 @@ class Server:
 
     def stop(self) -> None:
         """Begin to drain; returns at once."""
-        # By the loop itself, which might else have seen it and be gone before it is woken.
-        self._server.trigger.pull_trigger(self._stopping.set)
+        if not self._told:
+            self._told = True
+            # By the loop itself, which might else have seen it and be gone before it is woken.
+            self._server.trigger.pull_trigger(self._stopping.set)
 
     def join(self) -> None:
         self._thread.join()
@@ -147,11 +150,14 @@ class _Listener(TcpWSGIServer):
         )
 
     def maintenance(self, now: float) -> None:
-        """Close what has been silent for too long, as Waitress does, and what dribbles."""
+        """Close what has been silent for too long, as Waitress does, and what dribbles, or does not read."""
         super().maintenance(now)  # type: ignore[arg-type]
         began_by = time.monotonic() - REQUEST_WITHIN_S
-        for channel in self.active_channels.values():
-            if not channel.requests and channel.waits_since < began_by:
+        for channel in list(self.active_channels.values()):
+            if channel.total_outbufs_len and channel.last_activity < now - self.adj.channel_timeout:
+                # It will never be writable, which is when Waitress looks whether it is to be closed; a thread may wait.
+                channel.handle_close()
+            elif not channel.requests and channel.waits_since < began_by:
                 channel.will_close = True
 
     def readable(self) -> bool:

@@ -30,14 +30,21 @@ ACCEPT_JSON = f"Accept: {JSON['Accept']}"
 
 
 class Endpoints:
-    """A fast path, a slow one that a test holds up, and one that answers with the length of what it was sent."""
+    """A fast path, a slow one that a test holds up, a long one, and one that answers with the length of what it got."""
 
     def __init__(self) -> None:
         self.arrived: list[str] = []
         self._go_on = threading.Event()
 
     def router(self) -> Router:
-        return Router({"/": {"GET": self.fast}, "/slow": {"GET": self.slow}, "/length": {"POST": self.length}})
+        return Router(
+            {
+                "/": {"GET": self.fast},
+                "/slow": {"GET": self.slow},
+                "/long": {"GET": self.long},
+                "/length": {"POST": self.length},
+            }
+        )
 
     def go_on(self) -> None:
         self._go_on.set()
@@ -49,6 +56,9 @@ class Endpoints:
         self.arrived.append(request.id)
         assert self._go_on.wait(30)
         return Reply(HTTPStatus.OK, "slow", {})
+
+    def long(self, _request: Request) -> Reply:
+        return Reply(HTTPStatus.OK, "x" * 1_000_000, {})
 
     def length(self, request: Request) -> Reply:
         return Reply(HTTPStatus.OK, str(len(request.form()["text"])), {})
@@ -78,8 +88,7 @@ def make_server(endpoints: Endpoints) -> Iterator[MakeServer]:
     for server in made:
         if not server._thread.ident:
             server.start()
-        if not server._stopping.is_set():
-            server.stop()
+        server.stop()
         server.join()
 
 
@@ -329,6 +338,19 @@ def test_a_silent_connection_is_closed(make_server: MakeServer, monkeypatch: pyt
         half.send(b"GET / HTTP/1.1\r\n")
         assert silent.is_at_its_end()
         assert half.is_at_its_end()
+
+
+def test_who_asks_and_does_not_read_holds_no_thread(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_AFTER_S", 0)
+    monkeypatch.setattr(module, "IDLE_TIMEOUT_S", 1)
+    server = make_server(threads=1)
+    server.start()
+    with Connection(server.endpoint) as deaf, Connection(server.endpoint) as other:
+        # More than Waitress keeps of one connection before its thread waits.
+        deaf.send(b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40)
+        until(lambda: any(each.total_outbufs_len > 16 * 2**20 for each in [*server._server.active_channels.values()]))
+        other.get("/")
+        assert other.answer().text == "fast"
 
 
 def test_where_there_is_no_room_who_has_said_nothing_for_longest_makes_some(

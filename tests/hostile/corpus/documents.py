@@ -30,7 +30,11 @@ DOCUMENTS: Final = (
     Case("UTF-7", keyed(b"+AHs-+AH0-"), (400,), _NO_JSON),
     Case("an overlong encoding", keyed(b'{"to":"\xc0\x80%s"}' % VICTIM), (400,), "not UTF-8"),
     Case("bytes that are not UTF-8", keyed(b'{"to":"\xff\xfe"}'), (400,), "not UTF-8"),
-    Case("a list", keyed(b"[{%s}]" % _TO), (400,), "must be a JSON object"),
+    Case("a list in a list", keyed(b"[[{%s}]]" % _TO), (422,), "each mail must be an object"),
+    Case("a list of nothing", keyed(b"[]"), (422,), "a list has 1 to 500 mails"),
+    Case(
+        "a list of one that names two", keyed(b'[{"to":["%s","you@example.com"]}]' % VICTIM), (422,), "must be a text"
+    ),
     Case("a text", keyed(b'"%s"' % VICTIM), (400,), "must be a JSON object"),
     Case("a number", keyed(b"1e999"), (400,), "must be a JSON object"),
     Case("nothing", keyed(b"null"), (400,), "must be a JSON object"),
@@ -65,7 +69,7 @@ DOCUMENTS: Final = (
     Case("a body of no type", request(b"POST /v1/emails HTTP/1.1", _AUTHORIZED, body=b"{%s}" % _TO), (415,)),
     Case("a body of two types", _typed(b"application/json, text/plain"), (415,)),
     Case("a body of a like type", _typed(b"application/json5"), (415,)),
-    Case("a body in parts", _typed(b"multipart/form-data; boundary=a", b"--a\r\n\r\n%s\r\n--a--" % _TO), (415,)),
+    Case("a body in parts", _typed(b"multipart/form-data; boundary=a", b"--a\r\n\r\n%s\r\n--a--" % _TO), (400,)),
     Case("a compressed body", _typed(b"application/json", b"\x1f\x8b\x08\x00" + b"\0" * 20), (400,)),
     Case("JSON that is a form", _typed(b"application/x-www-form-urlencoded"), (400,), "unknown parameter"),
     Case(
