@@ -109,9 +109,8 @@ def serve(settings: Settings) -> None:
     waits = Waits(outbox, max(1, int(settings.web_threads * _WAITING_PART)))
     publisher = BrokerPublisher(queue, DueMails(database, settings.poison_limit), hold)
     try:
-        measured = MeasuredPublisher(publisher, registry)
         public, internal = _make_servers(
-            settings, database, broker, queue, measured, hold, talktome, outbox, waits, registry
+            settings, database, broker, queue, publisher, hold, talktome, outbox, waits, registry
         )
     except ListenError as error:
         exit_with(error)
@@ -164,7 +163,8 @@ def _make_servers(
     heartbeats = Heartbeats(database)
     gate = Gate(Keys(database), open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
     clients = Clients(settings.trusted_proxies, settings.proxy_addresses)
-    intake = Intake(outbox, publisher, settings.mail_from)
+    # What is tried again was stored long ago, and is published by the one that is not measured.
+    intake = Intake(outbox, MeasuredPublisher(publisher, registry), settings.mail_from)
     sending = _make_sending(settings, gate, DatabaseSecret(database), clients, intake)
     checks: dict[str, Check] = {
         "database": outbox.check,
@@ -185,7 +185,7 @@ def _make_servers(
         listing=Listing(database),
         steering=Steering(database),
         publisher=publisher,
-        overseer=Overseer(Tallies(database), heartbeats, hold, queue),
+        overseer=Overseer(database, Tallies(database), heartbeats, hold, queue),
         waits=waits,
         compose=source,
         talktome=talktome,

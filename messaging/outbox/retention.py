@@ -12,7 +12,6 @@ from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.ids import first_id
 from messaging.outbox.schema import mails, repeats, uses
-from messaging.outbox.states import State
 from messaging.outbox.tallying import MOST_COUNTED, count_finished, forget
 
 #: Rows of one kind that are removed in one transaction: few enough that nobody waits for it.
@@ -45,9 +44,9 @@ class Retention:
             ended += _remove_ended(connection, uses.c.subject, uses.c.ends_at, now)
             if count_finished(connection) == MOST_COUNTED:
                 return MOST_COUNTED
-            sent, others = (0, 0) if self._keep_ms is None else _remove_mails(connection, now - self._keep_ms)
-            forget(connection, sent, now)
-        return ended + sent + others
+            removed = 0 if self._keep_ms is None else _remove_mails(connection, now - self._keep_ms)
+            forget(connection, now)
+        return ended + removed
 
 
 def _remove_ended(connection: Connection, name: Column[str], ends_at: Column[int], now: int) -> int:
@@ -55,12 +54,10 @@ def _remove_ended(connection: Connection, name: Column[str], ends_at: Column[int
     return connection.execute(delete(name.table).where(name.in_(ended))).rowcount
 
 
-def _remove_mails(connection: Connection, before: int) -> tuple[int, int]:
-    """Returns how many there were that were sent, and how many others."""
+def _remove_mails(connection: Connection, before: int) -> int:
     # What finished before then was accepted before then, and ids begin with the time: no other index is needed.
-    old = select(mails.c.id, mails.c.state).where(mails.c.id < first_id(before), mails.c.finished_at < before)
-    rows = connection.execute(old.order_by(mails.c.id).limit(_BATCH)).all()
-    if rows:
-        connection.execute(delete(mails).where(mails.c.id.in_([row.id for row in rows])))
-    sent = sum(row.state == State.SENT for row in rows)
-    return sent, len(rows) - sent
+    old = select(mails.c.id).where(mails.c.id < first_id(before), mails.c.finished_at < before)
+    ids = connection.execute(old.order_by(mails.c.id).limit(_BATCH)).scalars().all()
+    if ids:
+        connection.execute(delete(mails).where(mails.c.id.in_(ids)))
+    return len(ids)

@@ -137,11 +137,11 @@ keys = Table(
     Column("test", Boolean, nullable=False, server_default=text("FALSE")),
 )
 
-#: How many mails came to be in a final state, by the minute; and of those that were sent, how many there are in all.
+#: How many mails came to be in a final state, by the minute.
 tallies = Table(
     "tallies",
     metadata,
-    #: When the minute began; 0 with the sum of all.
+    #: When the minute began.
     Column("at", BigInteger, primary_key=True),
     Column("state", Text, primary_key=True),
     Column("mails", Integer, nullable=False),

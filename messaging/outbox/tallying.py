@@ -1,4 +1,4 @@
-"""Counts mails after they were finished, so that finishing them costs nothing and nobody counts a million rows."""
+"""Counts by the minute the mails that were finished, a moment later, so that finishing them costs nothing more."""
 
 from typing import Final
 
@@ -12,9 +12,6 @@ MINUTE_MS: Final = 60_000
 
 #: How long the counts of a minute are kept: 8 days.
 KEPT_MS: Final = 8 * 24 * 60 * MINUTE_MS
-
-#: Where the sum of all mails of a state is kept that are still there: only of those that were sent, by far the most.
-IN_ALL: Final = 0
 
 #: Attempts that are looked at in one transaction: others want to write, too.
 MOST_COUNTED: Final = 2_000
@@ -56,22 +53,15 @@ def count_finished(connection: Connection) -> int:
     number, upto = connection.execute(select(func.count(), func.max(new.c.id)).select_from(new)).one()
     if number:
         rows = connection.execute(_FINISHED, {"after": after, "upto": upto}).all()
-        _add(connection, [(row.minute, row.state, row.mails) for row in rows])
-        _add(connection, [(IN_ALL, row.state, row.mails) for row in rows if row.state == State.SENT])
+        if rows:
+            connection.execute(_ADD, [{"at": row.minute, "state": row.state, "mails": row.mails} for row in rows])
         connection.execute(update(tallied).values(attempt=upto))
     return int(number)
 
 
-def forget(connection: Connection, sent: int, now: int) -> None:
-    """Take mails that were sent, and have been removed, from the sum; and remove counts that are old."""
-    if sent:
-        _add(connection, [(IN_ALL, State.SENT.value, -sent)])
-    connection.execute(delete(tallies).where(tallies.c.at.between(IN_ALL + 1, now - KEPT_MS)))
+def forget(connection: Connection, now: int) -> None:
+    """Remove counts that are old; to be called when attempts have been removed."""
+    connection.execute(delete(tallies).where(tallies.c.at <= now - KEPT_MS))
     # An attempt's number may be given again when those from it on are gone.
     last = select(func.coalesce(func.max(attempts.c.id), 0)).scalar_subquery()
     connection.execute(update(tallied).where(tallied.c.attempt > last).values(attempt=last))
-
-
-def _add(connection: Connection, counts: list[tuple[int, str, int]]) -> None:
-    if counts:
-        connection.execute(_ADD, [{"at": at, "state": state, "mails": number} for at, state, number in counts])

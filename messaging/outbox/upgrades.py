@@ -125,8 +125,6 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             WHERE state IN ('sent', 'tested', 'failed')
                 AND finished_at >= (SELECT max(finished_at) FROM mails) - 691200000
             GROUP BY 1, 2""",
-        """INSERT INTO tallies (at, state, mails)
-            SELECT 0, 'sent', count(*) FROM mails WHERE state = 'sent' HAVING count(*) > 0""",
         """CREATE TABLE tallied (
             id INTEGER NOT NULL PRIMARY KEY,
             attempt INTEGER NOT NULL

@@ -54,7 +54,6 @@ def test_a_mail_counts_when_it_is_finished_and_once(
     for _ in range(3):
         retention.prune()
     assert counted(tallies) == (1, 1)
-    assert tallies.states()[State.SENT] == 1
 
 
 def test_a_second_250_is_no_second_mail(
@@ -70,7 +69,6 @@ def test_a_second_250_is_no_second_mail(
     end(claims, first, State.SENT, Outcome.SENT)
     retention.prune()
     assert counted(tallies) == (1, 0)
-    assert tallies.states()[State.SENT] == 1
 
 
 def test_a_mail_that_fails_twice_failed_twice(
@@ -85,7 +83,6 @@ def test_a_mail_that_fails_twice_failed_twice(
     end(claims, again, State.FAILED, Outcome.REFUSED)
     retention.prune()
     assert counted(tallies) == (0, 2)
-    assert tallies.states()[State.FAILED] == 1
 
 
 def test_a_mail_that_workers_died_of_failed(
@@ -114,10 +111,9 @@ def test_some_are_counted_at_a_time_and_all_before_they_are_removed(
         end(claims, claimed(outbox, claims), State.SENT, Outcome.SENT)
     clock.pass_s(7200)
     assert retention.prune()
-    assert tallies.states()[State.SENT] == 2
+    assert sum(tallies.series(60 * MINUTE_MS, 24).counts[State.SENT]) == 2
     while retention.prune():
         pass
-    assert tallies.states()[State.SENT] == 0
     assert sum(tallies.series(60 * MINUTE_MS, 24).counts[State.SENT]) == 5
 
 
@@ -134,7 +130,6 @@ def test_mails_count_after_all_others_were_removed(
     end(claims, claimed(outbox, claims), State.SENT, Outcome.SENT)
     retention.prune()
     assert counted(tallies) == (1, 0)
-    assert tallies.states()[State.SENT] == 1
 
 
 def test_counts_are_removed_when_they_are_old(

@@ -112,7 +112,6 @@ def test_mails_that_were_finished_before_there_were_counts_are_counted(
     monkeypatch.undo()
     fresh.upgrade()
     tallies = Tallies(fresh, lambda: NOON_MS)
-    assert [tallies.states()[state] for state in (State.SENT, State.FAILED)] == [2, 1]
     assert {state: sum(counts) for state, counts in tallies.series(MINUTE_MS, 60).counts.items()} == {
         State.SENT: 2,
         State.FAILED: 1,
