@@ -11,8 +11,7 @@ from messaging.outbox.database import Database
 from messaging.outbox.heartbeats import Heartbeats, Role, WorkerSeen
 from messaging.outbox.relay_hold import Hold, RelayHold
 from messaging.outbox.states import State
-from messaging.outbox.tallies import HOUR_MS, Series, Tallies, Waiting
-from messaging.outbox.tallying import MINUTE_MS
+from messaging.outbox.tallies import HOUR_MS, MINUTE_MS, Series, Tallies, Waiting
 from messaging.outbox.totals import read_totals
 
 #: How long an answer is good for, in seconds; or so many times as long as it took, if that is longer: however many

@@ -1,7 +1,4 @@
-"""Removes what is no longer needed: mails that have been finished for long enough, and what answered for a time.
-
-Mails are counted before, since what was removed cannot be.
-"""
+"""Removes what is no longer needed: mails that have been finished for long enough, and what answered for a time."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,11 +8,13 @@ from sqlalchemy import Column, Connection, delete, select
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.ids import first_id
-from messaging.outbox.schema import mails, repeats, uses
-from messaging.outbox.tallying import MOST_COUNTED, count_finished, forget
+from messaging.outbox.schema import mails, repeats, tallies, uses
 
 #: Rows of one kind that are removed in one transaction: few enough that nobody waits for it.
 _BATCH: Final = 200
+
+#: How long it is known what was finished in each minute: 8 days.
+_TALLIED_MS: Final = 8 * 24 * 3600 * 1000
 
 
 class Retention:
@@ -33,7 +32,7 @@ class Retention:
         self._clock = clock
 
     def prune(self) -> int:
-        """Count one batch, and remove one; returns 0 if there is nothing left to do.
+        """Remove one batch; returns 0 if there is nothing left to do.
 
         Raises:
             OutboxUnavailableError: if the database is away.
@@ -42,10 +41,8 @@ class Retention:
         with transaction(self._database.recording) as connection:
             ended = _remove_ended(connection, repeats.c.token, repeats.c.ends_at, now)
             ended += _remove_ended(connection, uses.c.subject, uses.c.ends_at, now)
-            if count_finished(connection) == MOST_COUNTED:
-                return MOST_COUNTED
             removed = 0 if self._keep_ms is None else _remove_mails(connection, now - self._keep_ms)
-            forget(connection, now)
+            connection.execute(delete(tallies).where(tallies.c.at < now - _TALLIED_MS))
         return ended + removed
 
 

@@ -10,8 +10,9 @@ from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.schema import IS_WAITING, mails, tallies
 from messaging.outbox.states import State
-from messaging.outbox.tallying import MINUTE_MS
 
+#: Mails are counted by the minute; in milliseconds, as all times here.
+MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 
 #: States of which is told when mails came into them.

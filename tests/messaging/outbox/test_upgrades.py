@@ -14,8 +14,7 @@ from messaging.outbox.errors import OutboxUnavailableError, SchemaTooNewError
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.schema import metadata
 from messaging.outbox.states import State
-from messaging.outbox.tallies import Tallies
-from messaging.outbox.tallying import MINUTE_MS
+from messaging.outbox.tallies import MINUTE_MS, Tallies
 from messaging.outbox.upgrades import STEPS
 from tests.fixtures.clock import NOON_MS
 from tests.fixtures.storage import accept, connected, url_of
