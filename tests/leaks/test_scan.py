@@ -57,6 +57,7 @@ def test_keys_and_links_as_they_are_made_are_found(tmp_path: Path, database: Dat
         "mail 1 accepted for m***@example.com",
         "at http://127.0.0.1:8080/?sendmail",
         "amqp://***@127.0.0.1:5672",
+        "Try: curl 'http://127.0.0.1:8***@example.com'",
         "messaging@localhost",
         "not allowed: @example.com",
         "  curl 'http://127.0.0.1:8080/?sendmail=me@example.com'",

@@ -84,7 +84,7 @@ class Tab:
         self.page.get_by_role("button", name="Search").click()
 
     def problems_for_people(self, *rules: str) -> list[str]:
-        """What axe finds that keeps people from using the view as it is, serious or worse; by these rules, or by all."""
+        """What axe finds that keeps people from using the view as it is, serious or worse: by some rules, or by all."""
         options = {"runOnly": list(rules)} if rules else None
         found = Axe().run(self.page, options=options).response["violations"]
         return [json.dumps(each, indent=1) for each in found if each["impact"] in ("serious", "critical")]
