@@ -33,13 +33,14 @@ async function doAll(name, deed, filter) {
   const path = `/v1/emails/${name}`;
   const { left } = await write(path, { ...filter, dry_run: true });
   if (!(await agreed(deed, left, filter))) return;
+  // As many as were agreed to, and no more: what is tried again may be back a moment later.
   let changed = 0;
   let step;
   do {
     step = await write(path, filter);
     changed += step.changed;
     announce(`${count(changed, "mail")} so far.`);
-  } while (step.left && step.changed);
+  } while (step.left && step.changed && changed < left);
   announce(`${count(changed, "mail")} ${deed.done}.`);
 }
 

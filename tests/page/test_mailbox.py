@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.fixtures.waiting import until
 from tests.integration.system import System
 from tests.page.tab import Tab, post
 
@@ -57,7 +58,7 @@ def test_html_keeps_its_looks_and_can_do_nothing(keyed: Tab, newcomer: System, k
     keyed.page.frame_locator("iframe").get_by_role("button", name="a button").click()
     keyed.page.frame_locator("iframe").get_by_role("link", name="a link").click()
     # The frame has the browser's own refusal then, which nobody else may look into.
-    keyed.page.wait_for_function("document.querySelector('iframe').contentDocument === null")
+    until(lambda: keyed.page.evaluate("document.querySelector('iframe').contentDocument === null"))
     keyed.troubles.clear()
     assert (newcomer.folder / "talktome.log").read_text() == ""
 

@@ -75,6 +75,7 @@ def test_nothing_that_is_done_again_and_again_reads_all_mails(
     for state in (State.SENT, State.FAILED, State.RETRYING):
         claims.finish(finish(claimed(outbox, claims), state))
     due.mark_published([accept(outbox).id])
+    due.mark_first_published([accept(outbox).id])
     clock.pass_s(PUBLISHED_FOR_MS / 1000)
     assert due.take(10).waiting
     assert due.count_queued()
