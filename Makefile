@@ -43,7 +43,7 @@ drill: $(VENV)/.installed-dev ## break one thing after the other under load, and
 
 pictures: $(VENV)/.installed-dev ## docs/images: what the page looks like
 	$(BIN)/python -m stack.packages chromium
-	$(BIN)/python -m pytest tests/page/test_pictures.py --pictures=docs/images
+	$(BIN)/python -m pytest tests/page/pictures.py --pictures=docs/images
 
 ROUNDS ?= 3
 

@@ -17,15 +17,16 @@ _TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; cha
 _FOLDER: Final = b"/page/-/"
 
 #: Nothing but our own files and our own interface. A frame is only ever filled from here, and inherits all of this:
-#: what a mail in it refers to is not fetched, and a click in it leads nowhere.
-_POLICY: Final = (
+#: what a mail in it refers to is not fetched, and a click in it leads nowhere. HTML is read in one place alone, by the
+#: policy for trusted types that `frame.js` makes.
+_CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types letter"
+    "require-trusted-types-for 'script'; trusted-types frame"
 )
 
 _DOCUMENT_HEADERS: Final = (
-    ("Content-Security-Policy", _POLICY),
+    ("Content-Security-Policy", _CONTENT_SECURITY_POLICY),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     # At the same address programs find a line of text.
     ("Vary", "Accept"),

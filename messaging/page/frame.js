@@ -5,7 +5,7 @@
 // from here, as a style sheet and properties that hold no more than looks.
 
 /** Parses HTML without running or fetching any of it. */
-const policy = globalThis.trustedTypes?.createPolicy("letter", { createHTML: (html) => html });
+const policy = globalThis.trustedTypes?.createPolicy("frame", { createHTML: (html) => html });
 
 const NEVER = "script, meta, base, link, iframe, object, embed, frame, frameset, template";
 const REFERENCES = /<(base|meta|link)\b[^>]*>/gi;

@@ -29,7 +29,7 @@ async function run(task, pauseMs, signal) {
       failures += 1;
       complain(error.message);
     }
-    await pause(Math.min(MOST_PAUSE_MS, pauseMs * 2 ** failures), signal);
+    await pause(Math.min(MOST_PAUSE_MS, pauseMs * 2 ** Math.max(0, failures - 1)), signal);
     await seen(signal);
   }
 }

@@ -73,6 +73,13 @@ def test_the_page_may_do_nothing_but_run_its_own_files_and_ask_this_service(serv
     assert "unsafe" not in policy
 
 
+def test_html_is_read_in_one_place_alone_by_the_one_policy_that_is_allowed(service: Service) -> None:
+    allowed = "require-trusted-types-for 'script'; trusted-types frame"
+    assert service.public.get("/", HTML).headers["Content-Security-Policy"].endswith(allowed)
+    made = {file.name: re.findall(r'createPolicy\("(\w+)"', file.read_text()) for file in FOLDER.glob("*.js")}
+    assert {name: names for name, names in made.items() if names} == {"frame.js": ["frame"]}
+
+
 def test_every_file_that_the_page_names_is_served_and_kept(service: Service) -> None:
     names = re.findall(r'(?:href|src)="(/page/[^"]+)"', service.public.get("/", HTML).body.decode())
     assert len(names) == 4
