@@ -16,7 +16,6 @@ const OUTCOMES = {
 /** The steps as list items, the first one first. */
 export function steps(mail) {
   const items = [step("accepted", mail.created_at, "stored, and answered")];
-  if (mail.published_at) items.push(step("published", mail.published_at, "the broker has its id"));
   let since = mail.created_at;
   for (const attempt of mail.attempts ?? []) {
     items.push(...ofAttempt(attempt, since));

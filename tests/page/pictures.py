@@ -44,16 +44,18 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 
 def add_past(system: System) -> None:
-    """Numbers for the charts, of a week that was not."""
+    """Numbers for the charts and the tiles, of a week that was not."""
     now_ms = int(time.time() * 1000) // 60_000 * 60_000
-    minutes = [(now_ms - i * 60_000, 3 + (i * 7) % 11, int(i % 17 == 0)) for i in range(1, 7 * 24 * 60, 7)]
+    minutes = [(now_ms - i * 60_000, (i * 7) % 5, int(i % 97 == 0)) for i in range(1, 7 * 24 * 60)]
     with connected(system.folder / "var" / "messaging.db") as database:
         for at, sent, failed in minutes:
             day = sent * (1 + (at // 3_600_000) % 24 // 6)
-            rows = [(at, "sent", day), (at, "failed", failed), (0, "sent", day)]
-            database.executemany(
-                "INSERT INTO tallies VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET mails = mails + excluded.mails", rows
-            )
+            for state, mails in (("sent", day), ("failed", failed)):
+                database.execute(
+                    "INSERT INTO tallies VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET mails = mails + excluded.mails",
+                    (at, state, mails),
+                )
+                database.execute("UPDATE totals SET now = now + ? WHERE name = ?", (mails, state))
 
 
 @pytest.fixture
@@ -72,8 +74,8 @@ def scene(folder: Path, tmp_path: Path, shared_relay: SmtpServer) -> Iterator[tu
 @pytest.mark.parametrize(
     ("name", "size", "scheme", "view"),
     [
-        ("mails", (1100, 640), "light", "#mails"),
-        ("overview", (1100, 760), "dark", "#overview"),
+        ("mails", (1100, 700), "light", "#mails"),
+        ("overview", (1100, 800), "dark", "#overview"),
         ("phone", PHONE, "light", "#send"),
     ],
 )

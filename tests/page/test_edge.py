@@ -33,8 +33,9 @@ def test_through_nginx_the_page_and_its_files_have_the_header_fields_of_the_serv
 
 def _of_the_service(answer: Answer) -> list[tuple[str, str]]:
     """The header fields but for those that every request, or every server, has its own of."""
-    own = {"X-Request-ID", "Date", "Server", "Via", "Connection", "Keep-Alive"}
-    return sorted((name, value) for name, value in answer.headers.items() if name not in own)
+    own = {"x-request-id", "date", "server", "via", "connection", "keep-alive"}
+    fields = [(name.lower(), value) for name, value in answer.headers.items()]
+    return sorted((name, value) for name, value in fields if name not in own)
 
 
 def test_nginx_lets_the_page_through_with_its_policy_and_what_is_kept(
