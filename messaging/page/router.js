@@ -52,7 +52,7 @@ function follow(moveFocus) {
   document.title = `${current.title} – Messaging`;
   by("trouble").hidden = true;
   if (closed) locked(view.locked);
-  current.enter?.(decodeURIComponent(rest.join("/")), new URLSearchParams(query));
+  else current.enter?.(decodeURIComponent(rest.join("/")), new URLSearchParams(query));
   // Who follows a link by keyboard or hears the page goes on at the new heading.
   if (moveFocus && shown !== location.hash) focusHeading();
   shown = location.hash;

@@ -1,5 +1,7 @@
 """The key: asked for once, kept in the tab, told to nobody but the service."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -10,6 +12,7 @@ from tests.page.tab import Tab
 def test_a_view_that_needs_a_key_asks_for_it_and_then_opens(tab: Tab, key: str, view: str) -> None:
     tab.go(view)
     expect(tab.page.get_by_role("heading", name="A key, please")).to_be_visible()
+    expect(tab.page.locator("#key-why")).to_contain_text(re.compile(r"needs? a key"))
     tab.page.get_by_label("Key", exact=True).fill(key)
     tab.page.get_by_role("button", name="Use this key").click()
     expect(tab.page.get_by_role("heading", name="A key, please")).to_be_hidden()
