@@ -137,17 +137,19 @@ def _wait_for_stop_signal() -> None:
 def _say_where(settings: Settings, public: Server, internal: Server, talktome: TalktomeLog) -> None:
     url = f"http://{public.endpoint}"
     moved = "" if talktome.path == settings.talktome_log else f" ({settings.talktome_log} cannot be written)"
-    lines = [
-        f"Messaging listens at {url}, health at http://{internal.endpoint}/readyz",
-        f"  mail goes to {settings.relay}, from {mask(settings.mail_from)}",
-        f"  the broker is {settings.broker_url}",
-        f"  the talktome log is {talktome.path}{moved}",
-        "Try:",
-        f"  curl '{url}/?sendmail=me@example.com'",
-        f"  curl '{url}/?talktome'",
-        f"  curl '{url}/action?sendmail=me@example.com&talktome'",
-        f"or, in a browser, {url}/",
-    ]
+    say(
+        f"Messaging listens at {url}, health at http://{internal.endpoint}/readyz\n"
+        f"  mail goes to {settings.relay}, from {mask(settings.mail_from)}\n"
+        f"  the broker is {settings.broker_url}\n"
+        f"  the talktome log is {talktome.path}{moved}"
+    )
+    if settings.log_format == "text":  # people read along
+        say(
+            "Try:\n"
+            f"  curl '{url}/?sendmail=me@example.com'\n"
+            f"  curl '{url}/?talktome'\n"
+            f"  curl '{url}/action?sendmail=me@example.com&talktome'\n"
+            f"or, in a browser, {url}/"
+        )
     if open_to_all := warning(settings):
-        lines.append(open_to_all)
-    say("\n".join(lines))
+        say(open_to_all)

@@ -63,6 +63,7 @@ def is_open(connection: socket.socket) -> bool:
         return False
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("way", [ALONE, EDGE])
 def test_under_600_slow_clients_nobody_else_waits(target: Target, way: str) -> None:
     address = target.address(way)

@@ -83,7 +83,7 @@ class Serving:
         self.program.start()
 
     def wait_until_it_listens(self) -> "Serving":
-        self.program.wait_for_line("&talktome'")
+        self.program.wait_for_line('&talktome\'|"message": "Messaging listens')  # for people, or for machines
         return self
 
     @property

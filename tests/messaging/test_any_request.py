@@ -88,6 +88,7 @@ def answer(application: Application, environ: Environ) -> tuple[str, list[tuple[
     return status, headers, body
 
 
+@pytest.mark.slow
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_ENVIRONS)
 def test_whatever_a_request_says_it_is_one_mail_at_the_most_and_never_a_5xx(

@@ -279,6 +279,7 @@ def test_every_command_has_help(arguments: list[str], capsys: pytest.CaptureFixt
     assert f"usage: messaging {arguments[0]}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_module(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "messaging", "key", "add", "backup"]
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}

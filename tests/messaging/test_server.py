@@ -22,6 +22,8 @@ from tests.fixtures.client import JSON, Answer
 from tests.fixtures.sockets import Connection
 from tests.fixtures.waiting import until
 
+pytestmark = pytest.mark.slow
+
 ANY_PORT = Endpoint("127.0.0.1", 0)
 
 MAX_BODY = 2000

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.fixtures.storage import connected
@@ -26,6 +27,7 @@ SELECT printf('0190%04x-%04x-7000-8000-000000000000', i >> 16, i & 65535), iif(i
 """
 
 
+@pytest.mark.alone
 def test_ten_thousand_mails_are_shown_searched_and_paged_at_once(browser: Browser, tmp_path: Path) -> None:
     with System(tmp_path, SETTINGS) as system:
         with connected(tmp_path / "var" / "messaging.db") as database:

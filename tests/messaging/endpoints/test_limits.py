@@ -185,6 +185,7 @@ def test_100_at_the_same_moment_are_no_more_than_one_after_the_other(per_recipie
     assert len(per_recipient.mails) == 3
 
 
+@pytest.mark.slow
 def test_a_victim_gets_no_more_than_the_limit_whatever_is_tried(service: Service) -> None:
     """From 50 clients, with tags, in all cases, by IDN spellings; and nobody else feels it."""
     spellings = [

@@ -128,6 +128,7 @@ def test_an_upgrade_that_fails_half_way_leaves_everything_as_it_was(
     assert version_of(database_path) == [(len(STEPS),)]
 
 
+@pytest.mark.slow
 def test_several_processes_may_upgrade_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", UPGRADER]
     pipe = subprocess.PIPE
