@@ -74,7 +74,7 @@ def scene(folder: Path, tmp_path: Path, shared_relay: SmtpServer) -> Iterator[tu
 @pytest.mark.parametrize(
     ("name", "size", "scheme", "view"),
     [
-        ("mails", (1100, 700), "light", "#mails"),
+        ("mails", (1100, 728), "light", "#mails"),
         ("overview", (1100, 800), "dark", "#overview"),
         ("phone", PHONE, "light", "#send"),
     ],
