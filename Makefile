@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test unit drill bench lint stack image-check lock
+.PHONY: help run install test unit drill bench lint stack pictures image-check lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
 
 run: install ## the whole service in one process, no server needed
+	@$(BIN)/python -m messaging key first
 	@$(BIN)/python -m messaging serve
 
 install: $(VENV)/.installed ## .venv with what the service needs
@@ -30,7 +31,7 @@ WAITING := --numprocesses=3 --dist=worksteal
 TWO := --numprocesses=2 --dist=worksteal
 
 test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need where it may
-	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool
+	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool chromium
 	$(BIN)/python -m pytest $(WAITING) -m "not ($(FAST))" $(UNIT)
 	$(BIN)/python -m pytest $(WAITING) -m "not alone" $(addprefix --ignore=,$(UNIT) $(DRILLS))
 	$(BIN)/python -m pytest -m alone
@@ -47,6 +48,10 @@ OUTAGE ?= 60
 drill: $(VENV)/.installed-dev ## break one thing after the other under load, and count; SEEDS=3 for three of each
 	$(BIN)/python -m stack.packages rabbitmq
 	$(BIN)/python -m pytest $(TWO) $(DRILLS) --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
+
+pictures: $(VENV)/.installed-dev ## docs/images: what the page looks like
+	$(BIN)/python -m stack.packages chromium
+	$(BIN)/python -m pytest tests/page/pictures.py --pictures=docs/images
 
 ROUNDS ?= 3
 

@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         help="comma-separated addresses and @domains; all without",
     )
     command.add_argument("--test", action="store_true", help="its mails go through everything but the relay")
+    _add(key_commands, "first", _add_first_key, "make a key if there is none, and print a link to the page with it")
     _add(key_commands, "list", _list_keys, "what is known of all keys")
     command = _add(key_commands, "revoke", _revoke_key, "make a key worthless")
     command.add_argument("name", metavar="NAME", help="as it was added")
@@ -144,6 +145,17 @@ def _add_key(options: argparse.Namespace) -> None:
         key = Keys(database).add(options.name, rate=options.limit, recipients=options.to, test=options.test)
     _print(f"key of {options.name}: {key}", {"name": options.name, "key": key}, options)
     print("It is shown only now: the service keeps a digest of it.", file=sys.stderr)
+
+
+def _add_first_key(options: argparse.Namespace) -> None:
+    settings = settings_or_exit()
+    with _database(settings) as database:
+        keys = Keys(database)
+        key = None if keys.list() else keys.add("first")
+    # Behind the `#`, where neither a server nor its log sees it.
+    url = f"http://{settings.listen}/#key={key}" if key else None
+    words = f"Open this in a browser; the key in it is shown only now:\n  {url}" if key else ""
+    _print(words, {"url": url, "key": key}, options)
 
 
 def _list_keys(options: argparse.Namespace) -> None:

@@ -47,6 +47,9 @@ REQUIREMENTS: Final = {
         packages=("prometheus",),
         units=("prometheus.service", "prometheus-node-exporter.service"),
     ),
+    "chromium": Requirement(
+        programs=("chromium-headless-shell",), packages=("chromium-headless-shell", "fonts-dejavu-core")
+    ),
     "image": Requirement(
         programs=("buildah", "debootstrap"),
         packages=("buildah", "debootstrap"),

@@ -16,7 +16,7 @@ SECRETS: Final = {
     "a link": re.compile(rb"\blink=[\w.-]{20,}|[\w-]{20,}\.[\w-]{64}(?![\w-])"),
     "a database's secret": re.compile(rb"(?<![0-9A-Fa-f])[0-9a-f]{64}(?![0-9A-Fa-f])"),
     "an idempotency key": re.compile(rb"\border-\d"),
-    "a password": re.compile(rb"hunter\d|://[^/\s:@]*:[^/\s@]+@"),
+    "a password": re.compile(rb"hunter\d|://[^/\s:@]*:[^/\s@]+(?<!\*{3})@"),
 }
 
 #: Files that are not looked at, by their path below the folder: where mails are, and what tests write as operators do.
@@ -31,8 +31,8 @@ MAY_HOLD_THEM: Final = (
     "*/url",  # SMTP_URL_FILE name
 )
 
-#: Lines that may stand anywhere: what the service proposes to newcomers.
-PROPOSED: Final = re.compile(rb"^(?:[^|\n]*\|)? +curl '.*$", re.MULTILINE)
+#: Lines that may stand anywhere: what the service proposes to newcomers, the link with their first key among it.
+PROPOSED: Final = re.compile(rb"^(?:[^|\n]*\|)? +(?:curl '.*|http://[\w.:\[\]]+/#key=msg_[\w-]+)$", re.MULTILINE)
 
 #: Characters before and after what was found that are shown with it.
 _AROUND: Final = 60

@@ -60,6 +60,7 @@ def test_keys_links_and_the_secret_as_they_are_made_are_found(tmp_path: Path, da
         "mail 1 accepted for m***@example.com",
         "at http://127.0.0.1:8080/?sendmail",
         "amqp://***@127.0.0.1:5672",
+        "Try: curl 'http://127.0.0.1:8***@example.com'",
         "messaging@localhost",
         "not allowed: @example.com",
         "orders, re-order-ed; request 0123456789abcdef0123456789abcdef",
