@@ -70,7 +70,7 @@ def test_the_page_loads_and_runs_nothing_and_leads_nowhere_else(service: Service
     assert page.headers["Content-Security-Policy"] == (
         "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
-    assert page.headers["Vary"] == "Accept"
+    assert (page.headers["Vary"], page.headers["Cache-Control"]) == ("Accept", "no-store")
     assert not re.search("(?i)<script|<style|style=|src=|href=| on[a-z]+=|http", page.body.decode())
 
 
