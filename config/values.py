@@ -5,7 +5,6 @@ The text of the `ValueError` says what is allowed, in words that fit after "allo
 
 import re
 from collections.abc import Callable
-from email.headerregistry import Address
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -178,6 +177,8 @@ def path(value: str) -> Path:
 
 def sender(value: str) -> str:
     """The operator's own address; unlike a recipient's it may be at a local host."""
+    from email.headerregistry import Address  # as dear as all else here, and few who parse values need it
+
     try:
         address = Address(addr_spec=value)
     except Exception:  # its parser's own bugs show as AttributeError, IndexError and others

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
+from config.environment import environment
 from config.errors import MessagingError, SettingError
 from config.masking import mask
-from config.settings import Settings, environment
+from config.settings import Settings
 from config.start import FAILED, USED_WRONGLY
 from config.values import endpoint
 from stack.addresses import check_free, edge_listen, edge_rate, reachable, tunnel_address

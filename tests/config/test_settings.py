@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from config.broker_url import BrokerUrl
+from config.environment import environment
 from config.errors import SettingError
 from config.relay import Maildir, SmtpRelay
 from config.secret import Secret
-from config.settings import TABLE, Settings, environment
+from config.settings import TABLE, Settings
 from config.values import Endpoint, Rate
 
 #: For each setting a value that cannot be used.
