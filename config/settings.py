@@ -142,6 +142,13 @@ class Settings:
     allowed_recipients: tuple[str, ...] = _row(
         "ALLOWED_RECIPIENTS", values.recipients, "", "comma-separated addresses and `@domains`; empty: all", shown=False
     )
+    aliases: tuple[tuple[str, str], ...] = _row(
+        "ALIASES",
+        values.aliases,
+        "",
+        "whose mail to local names is, for `sendmail`: `root=me@example.com,*=you@example.com`",
+        shown=False,
+    )
     trusted_proxies: int = _row(
         "TRUSTED_PROXIES", values.integer(0, 10), "1", "how many hops of X-Forwarded-For are ours"
     )

@@ -6,13 +6,14 @@ from typing import Any, Final
 from messaging.errors import BadRequestError, ForbiddenError, RequestError, UnavailableError
 from messaging.fields import take_texts
 from messaging.gate import Gate
+from messaging.greeting import Names
 from messaging.order import Order, Sent
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outlook import Outlook
 from messaging.repeats import idempotency_key
 from messaging.replies import Answer, Headers
 from messaging.request import Request
-from messaging.sending import Names, Sending
+from messaging.sending import Sending
 from messaging.talktome import TalktomeLog
 from messaging.views import accepted_document, accepted_headers, accepted_line
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.values import Rate
-from messaging.command_line import main
+from messaging.cli.main import main
 from messaging.draft import Draft
 from messaging.links import Links
 from messaging.outbox.secret import DatabaseSecret
