@@ -14,6 +14,7 @@ from email.utils import getaddresses
 from typing import Any, Final
 
 from config.values import MOST_SUBJECT, is_one_line
+from messaging.errors import InvalidError
 
 #: Where the recipients of a message stand in it.
 _TO: Final = ("to", "cc", "bcc")
@@ -67,8 +68,8 @@ def read_message(message: bytes) -> Classic:
     mail: dict[str, Any] = {"subject": _subject(parsed), "text": text or ""}
     if html is not None:
         mail["html"] = html
-    if answers := addresses(_fields(parsed, "reply-to")):
-        mail["reply_to"] = answers[0]
+    if reply_to := _usable(addresses(_fields(parsed, "reply-to"))):
+        mail["reply_to"] = reply_to
     if files:
         mail["attachments"] = files[:_MOST_FILES]
     return Classic(addresses(field for name in _TO for field in _fields(parsed, name)), mail)
@@ -77,6 +78,18 @@ def read_message(message: bytes) -> Classic:
 def addresses(texts: Iterator[str] | Sequence[str]) -> list[str]:
     """The addresses, or local names, in the texts of header fields or arguments, each once."""
     return list(dict.fromkeys(address for _, address in getaddresses(list(texts)) if address))
+
+
+def _usable(found: Sequence[str]) -> str | None:
+    """The first of some addresses, if that is one."""
+    if not found:
+        return None
+    from messaging.addresses import parse_recipient  # dear, and few messages have such a field
+
+    try:
+        return parse_recipient(found[0], "reply_to")
+    except InvalidError:
+        return None
 
 
 def _leaves(part: "Message[str, str]") -> Iterator["Message[str, str]"]:

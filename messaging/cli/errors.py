@@ -29,9 +29,7 @@ _SYSEXITS: Final[Mapping[int, int]] = {
     **dict.fromkeys(_WRONG, os.EX_DATAERR),
     HTTPStatus.UNAUTHORIZED: os.EX_CONFIG,
     HTTPStatus.FORBIDDEN: os.EX_NOPERM,
-    HTTPStatus.TOO_MANY_REQUESTS: os.EX_TEMPFAIL,
     HTTPStatus.INTERNAL_SERVER_ERROR: os.EX_SOFTWARE,
-    HTTPStatus.SERVICE_UNAVAILABLE: os.EX_TEMPFAIL,
 }
 
 

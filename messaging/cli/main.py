@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: with the exit code, if that is not 0.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    _open_missing()
     try:
         _run(arguments)
         # Here, where it can still be told that nobody reads it.
@@ -95,6 +96,7 @@ def make_parser(wanted: Collection[str] = COMMANDS) -> argparse.ArgumentParser:
             epilog=EXIT_CODES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        command.set_defaults(parser=command)
         if name in wanted and name != _SENDMAIL:
             _module(name).configure(command)
     return parser
@@ -105,8 +107,17 @@ def _run(arguments: Sequence[str]) -> None:
         _module(_SENDMAIL).run(arguments[1:])
         return
     # Options that stand before a command are --help alone.
-    options = make_parser(arguments[:1]).parse_args(arguments)
+    options, unknown = make_parser(arguments[:1]).parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     options.run(options)
+
+
+def _open_missing() -> None:
+    """Open what a daemon may have closed: a file that is opened later must not become standard output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _module(name: str) -> Any:

@@ -7,11 +7,12 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import SplitResult, quote, urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from config.errors import SettingError
 from messaging.cli.errors import AwayError, RefusedError
 from messaging.cli.service import Deed, Document, Selection
+from messaging.outbox.ids import is_id
 
 #: How long an answer may take, in seconds, besides what it is asked to wait: many mails are changed in one request.
 _TIMEOUT_S: Final = 60.0
@@ -26,6 +27,7 @@ _PAUSE_S: Final = 0.5
 #: One that sends carries the same Idempotency-Key, and makes one mail.
 _AGAIN_AFTER_S: Final = (0.5, 2.0)
 _AWAY: Final = (502, 503, 504)
+_LATER: Final = (429, *_AWAY)
 
 #: Bytes of an answer that are read: a list of 200 mails has a tenth of that.
 _MOST_ANSWER: Final = 16 * 1024 * 1024
@@ -137,7 +139,9 @@ def _split(url: str) -> SplitResult:
 
 
 def _path(mail_id: str) -> str:
-    return f"/v1/emails/{quote(mail_id, safe='')}"
+    if not is_id(mail_id):
+        raise RefusedError("there is no mail of this id", http.client.NOT_FOUND)
+    return f"/v1/emails/{mail_id}"
 
 
 def _in_json(mail: Document) -> dict[str, Any]:
@@ -152,16 +156,20 @@ def _document(status: int, answer: bytes, problem: str) -> Document:
     """The answer, if it is what was asked for.
 
     Raises:
-        RefusedError: with the service's words otherwise.
+        AwayError, RefusedError: with the service's words otherwise.
     """
     try:
         document = json.loads(answer)
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise RefusedError(f"{problem}, and not as this service does", status if status in _AWAY else 0)
+        if status in _AWAY:
+            raise AwayError(problem)
+        raise RefusedError(f"{problem}, and not as this service does", 0)
     if status < http.client.BAD_REQUEST:
         return document
     words = str(document.get("detail") or problem)
+    if status in _LATER:
+        raise AwayError(words)
     field = document.get("field")
     raise RefusedError(f"{field}: {words}" if field else words, status)
