@@ -89,10 +89,10 @@ def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: Rabbi
         # What calls an address of its own machine calls from that address: only Nginx here, and other local programs.
         up["PROXY_ADDRESSES"] = reachable(settings.listen).host
     python = [sys.executable, "-m"]
-    sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads), "--skip-logging"]
+    sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads)]
     parts = [
         Part("web", [*python, "messaging", "serve"], up),
-        Part("workers", [*python, "dramatiq", "workers.main", *sizes], up),
+        Part("workers", [*python, "workers", *sizes], up),
         Part("nginx", edge.prepare(), up, end_by=signal.SIGQUIT, ends_first=True),
     ]
     ended = threading.Event()

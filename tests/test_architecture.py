@@ -34,6 +34,7 @@ _CALLERS = {
     "messaging.cli.main": {"messaging.__main__", "messaging.cli.commands.completion"},
     "messaging.__main__": set(),
     _WORKER_ROOT: set(),
+    "workers.__main__": set(),
     "stack.__main__": set(),
 }
 
