@@ -24,7 +24,7 @@ MEASURING := tests/benchmarks
 WAITING := --numprocesses=3 --dist=worksteal
 
 test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need where it may
-	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool
+	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool tmux systemd-analyze
 	$(BIN)/python -m pytest $(MEASURING)
 	$(BIN)/python -m pytest $(WAITING) $(addprefix --ignore=,$(UNIT) $(MEASURING))
 

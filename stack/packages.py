@@ -47,6 +47,8 @@ REQUIREMENTS: Final = {
         packages=("prometheus",),
         units=("prometheus.service", "prometheus-node-exporter.service"),
     ),
+    "tmux": Requirement(programs=("tmux",), packages=("tmux",)),
+    "systemd-analyze": Requirement(programs=("systemd-analyze",), packages=("systemd",)),
     "image": Requirement(
         programs=("buildah", "debootstrap"),
         packages=("buildah", "debootstrap"),

@@ -13,8 +13,10 @@ from config.values import as_one_line
 #: SGR parameters (ECMA-48) of the states that people look for.
 _COLORS: Final = {"sent": "32", "tested": "32", "failed": "31", "retrying": "33", "sending": "36", "canceled": "90"}
 
-#: Narrowest that the last column of a table is made, and what is between two, in characters.
-_LEAST: Final = 10
+#: How many of a table's columns, the last ones, are made narrower on a terminal that they do not fit on, down to how
+#: many characters; and what is between two.
+_FLEXIBLE: Final = 3
+_LEAST: Final = 5
 _GAP: Final = "  "
 
 
@@ -38,8 +40,7 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     lines = [[as_one_line(cell) for cell in row] for row in ([names, *rows] if wide else rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     if wide:
-        rest = shutil.get_terminal_size().columns - sum(widths[:-1]) - len(_GAP) * (len(widths) - 1)
-        widths[-1] = max(_LEAST, min(widths[-1], rest))
+        _fit(widths, shutil.get_terminal_size().columns - len(_GAP) * (len(widths) - 1))
     for line in lines:
         print(_GAP.join(_cell(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip())
     sys.stdout.flush()
@@ -48,6 +49,12 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def is_colored(stream: TextIO) -> bool:
     """Whether colors are shown on a stream, and wanted (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _fit(widths: list[int], room: int) -> None:
+    """Make the widest of the columns that may be narrower so, until all of them fit."""
+    while sum(widths) > room and (widest := max(widths[-_FLEXIBLE:])) > _LEAST:
+        widths[widths.index(widest, -_FLEXIBLE)] -= 1
 
 
 def _cell(text: str, width: int) -> str:

@@ -1,6 +1,7 @@
 """`list`: the mails, the newest first."""
 
 import argparse
+import sys
 from typing import Any
 
 from config import values
@@ -32,8 +33,11 @@ def _run(options: argparse.Namespace) -> None:
         document: dict[str, Any] = {"emails": mails, "next": following}
         print_json(document)
     elif mails:
-        print_table(["ID", "STATE", "ACCEPTED", "TO", "SUBJECT", "LAST WORDS"], [_row(mail) for mail in mails])
+        print_table(["ID", "STATE", "ACCEPTED UTC", "TO", "SUBJECT", "LAST WORDS"], [_row(mail) for mail in mails])
 
 
 def _row(mail: Document) -> list[str]:
-    return [mail["id"], mail["state"], mail["created_at"], mail["to"], mail["subject"], last_words(mail)]
+    accepted = str(mail["created_at"])
+    # A terminal is narrow: 2026-11-21T18:19:24.077Z is 11-21 18:19 there.
+    shown = accepted[5:16].replace("T", " ") if sys.stdout.isatty() else accepted
+    return [mail["id"], mail["state"], shown, mail["to"], mail["subject"], last_words(mail)]
