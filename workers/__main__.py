@@ -5,6 +5,7 @@ that cannot be used is said once, before there are workers, and not once by each
 """
 
 import sys
+from typing import Any
 
 from dramatiq import cli
 
@@ -23,7 +24,8 @@ def main() -> int:
     arguments = sys.argv[1:]
     # What it runs anew, in this process, at a SIGHUP.
     sys.argv = [sys.executable, "-m", "workers", *arguments]
-    code: int = cli.main(cli.make_argument_parser().parse_args(["workers.main", "--skip-logging", *arguments]))
+    command: Any = cli
+    code: int = command.main(command.make_argument_parser().parse_args(["workers.main", "--skip-logging", *arguments]))
     return code
 
 

@@ -72,7 +72,8 @@ def test_all_that_healthy_processes_say_is_in_one_form_once_and_no_warning(
     assert [line for line in logged if re.match(r"\S+ (WARNING|ERROR|CRITICAL)", line)] == []
     masters = [line for line in logged if "dramatiq.MainProcess: " in line]
     assert len(masters) == (0 if embedded else 2), masters
-    assert len(set(logged)) == len(logged)
+    # Two processes say the same in the same second.
+    assert [line for line in logged if logged.count(line) > 1 and " dramatiq.worker.Worker: " not in line] == []
     for mail_id in sent:
         assert len([line for line in logged if f"mail {mail_id} accepted" in line]) == 1
         assert len([line for line in logged if f"mail {mail_id} sent" in line]) == 1

@@ -1,13 +1,11 @@
 """Each recipe of docs/recipes.md does what it says, as it stands there but for paths, the address and the key."""
 
-import contextlib
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -98,14 +96,12 @@ class Machine:
 
     def mail(self, subject: str) -> tuple[str, str]:
         """The recipient and the text of the one mail with that subject."""
-        with contextlib.closing(self._mails(subject)) as rows:
-            (mail,) = rows
+        (mail,) = self.mails(subject)
         return mail
 
-    def _mails(self, subject: str) -> Any:
-        path = self._system.folder / "var" / "messaging.db"
-        with connected(path) as connection:
-            yield from connection.execute("SELECT recipient, text FROM mails WHERE subject = ?", (subject,)).fetchall()
+    def mails(self, subject: str) -> list[tuple[str, str]]:
+        with connected(self._system.folder / "var" / "messaging.db") as connection:
+            return connection.execute("SELECT recipient, text FROM mails WHERE subject = ?", (subject,)).fetchall()
 
 
 @pytest.fixture
@@ -166,7 +162,7 @@ def test_a_job_that_mails_its_last_lines_when_it_fails(machine: Machine) -> None
     assert re.fullmatch(r"copying\ncp: .*/srv/data.*\n", text)
     good = machine.install("weekly", script.replace("cp /srv/data /mnt/backup", "true"))
     assert machine.run(good).returncode == 0
-    assert list(machine._mails("weekly failed with code 0")) == []
+    assert machine.mails("weekly failed with code 0") == []
 
 
 def test_python_without_a_package(machine: Machine, system: System) -> None:
@@ -253,7 +249,7 @@ def test_github_a_webhook(machine: Machine, tmp_path: Path) -> None:
         f"daemon off; pid {tmp_path}/pid; events {{}} http {{ access_log off; {folders}\n"
         f"{above} server {{ listen {address};\n{machine.here(location)} }} }}\n"
     )
-    command = [find_nginx(), "-e", "stderr", "-c", configuration]
+    command = [find_nginx(), "-e", "stderr", "-c", str(configuration)]
     with Program(command, tmp_path / "nginx.out", {}, tmp_path) as nginx:
         nginx.wait_for_port(address)
         for event in ("push", "x&text=spam"):

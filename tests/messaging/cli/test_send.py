@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from wsgiref.types import StartResponse, WSGIEnvironment
+from typing import Any
 
 import pytest
 
@@ -188,10 +188,10 @@ class Forgetful:
         self._service = service
         self.keys: list[str] = []
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         self.keys.append(environ["HTTP_IDEMPOTENCY_KEY"])
         if len(self.keys) == 1:
-            list(self._service.application(environ, lambda _status, _headers: None))  # type: ignore[arg-type, return-value]
+            list(self._service.application(environ, lambda _status, _headers: None))
             start_response("502 Bad Gateway", [("Content-Length", "0")])
             return [b""]
         return list(self._service.application(environ, start_response))
