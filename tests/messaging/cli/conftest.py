@@ -54,6 +54,8 @@ def listening(service: Service) -> Iterator[str]:
     yield f"http://{server.endpoint}"
     server.stop()
     server.join()
+    # A thread of its own notes that the key was used: the database must not be closed under it.
+    until(lambda: not service.keys._noting.locked())
 
 
 @pytest.fixture(params=["database", "http"])
