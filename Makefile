@@ -7,29 +7,38 @@ BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test unit drill bench lint stack image-check lock
+.PHONY: help run install test unit drill bench lint stack pictures image-check lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
 
 run: install ## the whole service in one process, no server needed
+	@$(BIN)/python -m messaging key first
 	@$(BIN)/python -m messaging serve
 
 install: $(VENV)/.installed ## .venv with what the service needs
 
-# Those that wait for nobody use all processors. Those that measure have the machine to themselves. All others wait most
-# of the time, for servers and clocks, and do so beside each other.
+# What is compiled is kept, for the many processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
+# The fast ones keep all processors busy. The others wait most of the time, for servers and clocks, and do so beside each
+# other; those that take times have the machine to themselves, and the drills half of it each.
 UNIT := tests/config tests/messaging tests/workers tests/test_architecture.py
-MEASURING := tests/benchmarks
+DRILLS := tests/drills
+FAST := not (slow or hypothesis)
+BUSY := --numprocesses=auto --dist=worksteal
 WAITING := --numprocesses=3 --dist=worksteal
+TWO := --numprocesses=2 --dist=worksteal
 
 test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need where it may
-	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool tmux systemd-analyze
-	$(BIN)/python -m pytest $(MEASURING)
-	$(BIN)/python -m pytest $(WAITING) $(addprefix --ignore=,$(UNIT) $(MEASURING))
+	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool chromium tmux systemd-analyze
+	$(BIN)/python -m pytest $(WAITING) -m "not ($(FAST))" $(UNIT)
+	$(BIN)/python -m pytest $(WAITING) -m "not alone" $(addprefix --ignore=,$(UNIT) $(DRILLS))
+	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest $(TWO) $(DRILLS)
 
-unit: $(VENV)/.installed-dev ## the fast tests: no server but what Python brings, under 30 s
-	$(BIN)/python -m pytest --numprocesses=auto $(UNIT)
+unit: $(VENV)/.installed-dev ## the fast tests: no server, no process, no socket; under 30 s
+	$(BIN)/python -m pytest $(BUSY) -m "$(FAST)" $(UNIT)
 
 # How often; mails a second x seconds; for how many seconds a server goes away.
 SEEDS ?= 1
@@ -38,7 +47,11 @@ OUTAGE ?= 60
 
 drill: $(VENV)/.installed-dev ## break one thing after the other under load, and count; SEEDS=3 for three of each
 	$(BIN)/python -m stack.packages rabbitmq
-	$(BIN)/python -m pytest tests/drills $(WAITING) --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
+	$(BIN)/python -m pytest $(TWO) $(DRILLS) --seeds=$(SEEDS) --load=$(LOAD) --outage=$(OUTAGE) --report=docs/reliability.md
+
+pictures: $(VENV)/.installed-dev ## docs/images: what the page looks like
+	$(BIN)/python -m stack.packages chromium
+	$(BIN)/python -m pytest tests/page/pictures.py --pictures=docs/images
 
 ROUNDS ?= 3
 

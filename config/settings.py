@@ -1,5 +1,6 @@
 """Every setting of the service: its name, default, parser and meaning, in one table."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from ipaddress import IPv4Network, IPv6Network
@@ -10,6 +11,7 @@ from config import values
 from config.broker_url import BrokerUrl, parse_broker_url
 from config.environment import text_of
 from config.errors import SettingError
+from config.masking import masked
 from config.relay import Maildir, Relay, parse_relay
 from config.secret import Secret
 
@@ -189,6 +191,8 @@ class Settings:
                 given.add(setting.name)
             read[field_name] = _parsed(setting, text or setting.default)
         in_front = any(environ.get(name) for name in _IN_FRONT)
+        if "SMTP_URL" in given:
+            _check_maildir(read["relay"])
         return _with_login(cls(**read, given=frozenset(given), in_front=in_front))
 
 
@@ -200,8 +204,21 @@ def _parsed(setting: Setting, text: str) -> Any:
     try:
         return setting.parse(text)
     except ValueError as error:
-        shown = "the value" if setting.secret else f'"{text}"'
+        # What is said at the start ends in the same places as the logs.
+        shown = "the value" if setting.secret else f'"{masked(text)}"'
         raise SettingError(setting.name, f"{shown} cannot be used", str(error)) from None
+
+
+def _check_maildir(relay: Relay) -> None:
+    """Refuse what can never be a Maildir; whether one can be written, the doctor and each mail find out."""
+    if not isinstance(relay, Maildir):
+        return
+    for place in (relay.path, *relay.path.parents):
+        # (These two never raise.)
+        if os.path.exists(place) and not os.path.isdir(place):  # noqa: PTH110, PTH112
+            raise SettingError(
+                "SMTP_URL", f'"{masked(str(place))}" is a file', "maildir: and a folder, which may not be there yet"
+            )
 
 
 def _with_login(settings: Settings) -> Settings:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from functools import lru_cache
+from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -57,6 +58,11 @@ def _plain(reason: str) -> bool:
     return reason.isprintable() and not any(character in reason for character in "<>&\"'`")
 
 
+#: Gmail's two names. Of its own addresses, not of those in other domains that it serves, it takes any with other dots
+#: for the same: a thousand spellings of one mailbox.
+_GMAIL: Final = ("gmail.com", "googlemail.com")
+
+
 def canonical(address: str) -> str:
     """The one spelling that an address is counted by, however it is written; mail still goes where it was sent.
 
@@ -64,7 +70,10 @@ def canonical(address: str) -> str:
         address: as `parse_recipient` returns it, so that its domain is folded already.
     """
     local, _, domain = address.lower().rpartition("@")
-    return f"{local.partition('+')[0] or local}@{domain}"
+    name = local.partition("+")[0] or local
+    if domain in _GMAIL:
+        return f"{name.replace('.', '')}@{_GMAIL[0]}"
+    return f"{name}@{domain}"
 
 
 def is_among(recipient: str, allowed: Collection[str]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from messaging.errors import InternalError, RequestError, UnavailableError
+from messaging.intent import check_meant
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.replies import Reply, render, render_error
 from messaging.request import Environ, Request, request_id
@@ -40,6 +41,8 @@ class Application:
         request = Request(environ, request_id(environ), method, path, self._max_body_bytes)
         try:
             endpoint, request.argument = self._router.find(method, path)
+            if method == "POST":
+                check_meant(request)
             return render(request, endpoint(request))
         except RequestError as error:
             return render_error(request.id, error, as_json=request.wants_json)

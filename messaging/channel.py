@@ -75,12 +75,26 @@ class RefusalTask(ErrorTask):
 class Parser(HTTPRequestParser):
     """Reads a request, strictly; what Waitress does not expect ends in a refusal, not in a lost connection."""
 
+    #: What came behind the end of the request.
+    ahead = b""
+
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
         if self.completed:
             # Told to go on with a request that has no body, or is refused, a client would wait for ever.
             self.expect_continue = False
+            if not self.empty:
+                self.ahead, consumed = data[consumed:], len(data)
         return consumed
+
+    @property
+    def body_bytes_received(self) -> int:
+        """What is counted against the limit of a body: of one in chunks what they hold, and not their frames."""
+        return 0 if self.body_rcv is None else len(self.body_rcv)
+
+    @body_bytes_received.setter
+    def body_bytes_received(self, _bytes: int) -> None:
+        """Waitress counts all that came."""
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
@@ -105,7 +119,12 @@ class _Chunks(ChunkedReceiver):
 
 
 class Channel(HTTPChannel):
-    """A connection whose requests are read and answered by the classes above."""
+    """A connection whose requests are read and answered by the classes above, one after the other.
+
+    Waitress reads whatever requests come together and answers them all, whether anybody takes the answers or not: 8 KB
+    of requests became 16 MB of answers, for each connection. Here the next one is read when the last one's answer has
+    gone, so that one request, one answer and 8 KB are all that a connection can hold.
+    """
 
     parser_class = Parser
     task_class = Task
@@ -114,4 +133,30 @@ class Channel(HTTPChannel):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         #: Since when we wait for its next request to be whole, by the monotonic clock.
         self.waits_since = time.monotonic()
+        #: What came behind the request that is being answered.
+        self.ahead = b""
         super().__init__(*arguments, **named)
+
+    def service(self) -> None:
+        # Before the request is answered: after that the loop may look for it.
+        request: Any = self.requests[0]
+        self.ahead = request.ahead
+        super().service()
+
+    def received(self, data: bytes) -> bool:
+        data, self.ahead = self.ahead + data, b""
+        taken: bool = super().received(data)
+        return taken
+
+    def writable(self) -> bool:
+        # Asked of each connection in each turn of the loop.
+        return bool(super().writable() or (self.ahead and self._may_go_on()))
+
+    def handle_write(self) -> None:
+        super().handle_write()
+        if self.ahead and self._may_go_on():
+            self.received(b"")
+
+    def _may_go_on(self) -> bool:
+        """Whether it is the turn of what came ahead of it."""
+        return self.connected and not self.requests and not self.total_outbufs_len

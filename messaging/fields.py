@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl
 
@@ -10,6 +10,10 @@ from messaging.errors import BadRequestError, InvalidError
 
 #: More fields than any request of ours has.
 MOST_FIELDS: Final = 20
+
+#: What a parameter of ours may look like. Nothing else that a client sends comes back in an error: it may be markup, or
+#: an address that lacks its name.
+_NAME = re.compile("[A-Za-z_]{1,20}")
 
 _BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
@@ -29,7 +33,7 @@ def parse_form(encoded: str, addresses: Collection[str] = ()) -> dict[str, str]:
     pairs = _pairs(encoded)
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise BadRequestError("a parameter was given twice")
+        raise BadRequestError("a parameter was given twice", field=_twice(pairs))
     if "+" in encoded and not fields.keys().isdisjoint(addresses):
         literal = dict(_pairs(encoded.replace("+", "%2B")))
         fields.update((name, literal[name]) for name in fields if name in addresses)
@@ -78,8 +82,23 @@ def parse_json_list(body: bytes) -> dict[str, Any] | list[Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise BadRequestError("a member of the body was given twice")
+        raise BadRequestError("a member of the body was given twice", field=_twice(pairs))
     return members
+
+
+def named(name: str) -> str | None:
+    """A parameter's name, to be told to whom it is about; None if it might be something else."""
+    return name if _NAME.fullmatch(name) else None
+
+
+def _twice(pairs: Sequence[tuple[str, Any]]) -> str | None:
+    """What the first is called that comes again."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            return named(name)
+        seen.add(name)
+    return None
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -95,7 +114,7 @@ def take_texts(fields: Mapping[str, Any], known: Collection[str]) -> dict[str, s
     """
     for name, value in fields.items():
         if name not in known:
-            raise BadRequestError(f"unknown parameter; known here: {', '.join(known) or 'none'}")
+            raise BadRequestError(f"unknown parameter; known here: {', '.join(known) or 'none'}", field=named(name))
         if not isinstance(value, str):
             raise InvalidError("must be a text", field=name)
     return dict(fields)

@@ -1,12 +1,20 @@
 """Decides who may do what: a caller with a key, or a stranger."""
 
+import re
+from base64 import b64decode
+from binascii import Error as Base64Error
 from dataclasses import dataclass
+from typing import Final
 
+from config.masking import KEY_PREFIX
 from messaging.addresses import is_among
 from messaging.errors import ForbiddenError, UnauthorizedError
 from messaging.keys import Key, Keys
 from messaging.outbox.records import Mail
 from messaging.request import Request
+
+#: RFC 9110, section 11.4: a scheme, and what it needs.
+_AUTHORIZATION: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: +(.*))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +63,18 @@ class Gate:
             key: one that stood in the parameters; None if there was no such parameter.
 
         Raises:
-            UnauthorizedError: if a key was given that is not ours: never a fall-back to what strangers may do.
+            UnauthorizedError: if a key was given that is not ours, or beside another one: never a fall-back to what
+                strangers may do, nor to what the other one may.
         """
-        given = next(
-            (given for given in (key, request.header("X-API-Key"), _bearer(request)) if given is not None), None
-        )
-        if given is None:
+        given = {each for each in (key, request.header("X-API-Key"), _bearer(request)) if each is not None}
+        if not given:
             return STRANGER
-        found = self._keys.find(given)
-        if found is None:
+        found = [self._keys.find(each) for each in given]
+        if None in found:
             raise UnauthorizedError("this key is not known here")
-        return Caller(found)
+        if len(found) > 1:
+            raise UnauthorizedError("two keys were given, and may be two callers")
+        return Caller(found[0])
 
     def identify_known(self, request: Request, key: str | None) -> tuple[Caller, Key]:
         """Find out who is calling, where strangers have no business.
@@ -118,6 +127,26 @@ class Gate:
 
 
 def _bearer(request: Request) -> str | None:
-    """The key in `Authorization` (RFC 6750); another scheme is none of ours, and no key."""
-    scheme, _, token = (request.header("Authorization") or "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    """The key in `Authorization` (RFC 6750); None if there is none, which another scheme may say to a proxy.
+
+    Raises:
+        UnauthorizedError: if one of ours is there in another way: whoever sent it takes themselves for known.
+    """
+    header = request.header("Authorization")
+    if header is None:
+        return None
+    matched = _AUTHORIZATION.fullmatch(header.strip())
+    scheme, credentials = (matched[1].lower(), (matched[2] or "").strip()) if matched else ("", "")
+    if scheme == "bearer":
+        return credentials
+    if KEY_PREFIX in header or (scheme == "basic" and KEY_PREFIX.encode() in _decoded(credentials)):
+        raise UnauthorizedError("a key in Authorization goes behind the word Bearer")
+    return None
+
+
+def _decoded(credentials: str) -> bytes:
+    """A name and a password (RFC 7617), as `curl --user` sends them; empty if that is not what it is."""
+    try:
+        return b64decode(credentials.encode("latin-1", "replace") + b"==")
+    except Base64Error:
+        return b""

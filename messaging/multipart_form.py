@@ -6,6 +6,7 @@ from typing import Any, Final
 from multipart import MultipartError, MultipartParser, MultipartPart, ParserLimitReached, parse_options_header
 
 from messaging.errors import BadRequestError
+from messaging.fields import named
 
 #: More fields and files than any request of ours has.
 MOST_PARTS: Final = 40
@@ -35,7 +36,8 @@ def parse_multipart(body: bytes, content_type: str, files: str) -> dict[str, Any
             if part.filename or part.raw:
                 fields.setdefault(files, []).append(_file(part))
         elif part.name in fields or part.name == files:
-            raise BadRequestError(f'"{files}" must be files' if part.name == files else "a field was given twice")
+            problem = "must be files" if part.name == files else "a field was given twice"
+            raise BadRequestError(problem, field=named(part.name))
         else:
             fields[part.name] = _text(part)
     return fields

@@ -2,16 +2,17 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from config.mail_queue import QueueError
+from messaging.outbox.database import Database
 from messaging.outbox.heartbeats import Heartbeats, Role, WorkerSeen
 from messaging.outbox.relay_hold import Hold, RelayHold
 from messaging.outbox.states import State
-from messaging.outbox.tallies import HOUR_MS, Series, Tallies, Waiting
-from messaging.outbox.tallying import MINUTE_MS
+from messaging.outbox.tallies import HOUR_MS, MINUTE_MS, Series, Tallies, Waiting
+from messaging.outbox.totals import read_totals
 
 #: How long an answer is good for, in seconds; or so many times as long as it took, if that is longer: however many
 #: look, and however long the backlog, it costs a tenth of a processor at the most.
@@ -32,7 +33,7 @@ class Depth(Protocol):
 class Overview:
     """How all of it stands."""
 
-    states: dict[State, int]
+    states: Mapping[State, int]
     oldest_waiting: Waiting | None
     minutes: Series
     hours: Series
@@ -48,13 +49,17 @@ class Overseer:
     """Puts the overview together, for all who ask at the same time once.
 
     Args:
-        tallies: knows the mails.
+        database: knows how many mails there are.
+        tallies: knows how many there were.
         heartbeats: knows who works.
         hold: knows whether the relay is held.
         queue: knows the broker's queue.
     """
 
-    def __init__(self, tallies: Tallies, heartbeats: Heartbeats, hold: RelayHold, queue: Depth) -> None:
+    def __init__(
+        self, database: Database, tallies: Tallies, heartbeats: Heartbeats, hold: RelayHold, queue: Depth
+    ) -> None:
+        self._database = database
         self._tallies = tallies
         self._heartbeats = heartbeats
         self._hold = hold
@@ -83,7 +88,7 @@ class Overseer:
     def _ask(self) -> Overview:
         queue, trouble = self._depth()
         return Overview(
-            states=self._tallies.states(),
+            states=read_totals(self._database).now,
             oldest_waiting=self._tallies.oldest_waiting(),
             minutes=self._tallies.series(MINUTE_MS, _MINUTES),
             hours=self._tallies.series(HOUR_MS, _HOURS),

@@ -134,7 +134,7 @@ class BrokerPublisher:
             if not ids or not self._ask():
                 return
             for first in range(0, len(ids), _BATCH):
-                self._due.mark_published(ids[first : first + _BATCH])
+                self._due.mark_first_published(ids[first : first + _BATCH])
         except OutboxUnavailableError as error:
             _LOG.warning("%d mails were published but not noted as such: %s", len(ids), error)
 

@@ -72,6 +72,17 @@ def content(request: Request, content_type: str, body: bytes) -> Reply:
     return _reply(request.id, HTTPStatus.OK, ("Content-Type", content_type), body, [])
 
 
+def kept(reply: Reply, how: str) -> Reply:
+    """Let caches keep a reply.
+
+    Args:
+        reply: what they are told not to keep so far.
+        how: `Cache-Control`.
+    """
+    headers = [(name, how if name == "Cache-Control" else value) for name, value in reply.headers]
+    return Reply(reply.status, headers, reply.body)
+
+
 def not_modified(request: Request, headers: Headers) -> Reply:
     """Make a reply that says that the client has what it asks for already (RFC 9110, section 15.4.5)."""
     return Reply(_STATUS_LINES[HTTPStatus.NOT_MODIFIED], [("X-Request-ID", request.id), *_ALWAYS, *headers], b"")

@@ -90,18 +90,15 @@ class Request:
         value: str | None = self.environ.get(_environ_name(name))
         return value
 
-    @property
-    def is_prefetch(self) -> bool:
-        """Whether a browser asks before anybody has: Fetch's `Sec-Purpose`, and what was sent before there was that."""
-        for name in ("Sec-Purpose", "Purpose", "X-Moz"):
-            purpose = self.header(name)
-            if purpose and purpose.strip().lower().startswith("prefetch"):
-                return True
-        return False
-
     @cached_property
     def wants_json(self) -> bool:
         return wants_json(self.environ.get("HTTP_ACCEPT", ""), self.environ.get("CONTENT_TYPE", ""))
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether a browser asks for something to look at: programs do not ask for HTML."""
+        accept = self.header("Accept") or ""
+        return not self.wants_json and any(media_type(choice) == "text/html" for choice in accept.split(","))
 
     @cached_property
     def _content_type(self) -> str:

@@ -9,11 +9,14 @@ from messaging.endpoints.description import Description
 from messaging.endpoints.emails import Emails
 from messaging.endpoints.health import Check, Readiness, healthz
 from messaging.endpoints.listing import Mails
+from messaging.endpoints.mailbox import Letters
 from messaging.endpoints.notify import Notify
 from messaging.endpoints.overview import View
+from messaging.endpoints.page import read_page
 from messaging.endpoints.source import Compose, Source
 from messaging.endpoints.steering import Helm
 from messaging.gate import Gate
+from messaging.mailbox import Mailbox
 from messaging.outbox.listing import Listing
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.steering import CANCEL, RETRY, Steering
@@ -41,6 +44,8 @@ class Parts:
     waits: Waits
     compose: Compose
     talktome: TalktomeLog
+    #: None where mails go to a relay.
+    mailbox: Mailbox | None
     health: Endpoint = healthz
 
 
@@ -52,9 +57,12 @@ def public_router(parts: Parts) -> Router:
     mails = Mails(parts.gate, parts.listing)
     helm = Helm(parts.gate, parts.outbox, parts.steering, parts.publisher)
     actions = {"GET": action.get, "POST": action.post, "HEAD": action.head}
+    letters = Letters(parts.gate, parts.mailbox)
+    page = read_page()
     return Router(
         {
-            "/": actions,
+            "/": {**actions, "GET": page.before(action.get), "HEAD": page.before(action.head)},
+            **page.routes,
             "/action": actions,
             "/notify/": {"POST": notify.post},
             "/v1/emails": {"GET": conditional(mails.get), "POST": emails.post},
@@ -66,6 +74,8 @@ def public_router(parts: Parts) -> Router:
             "/v1/emails/{id}/resend": {"POST": emails.post_again},
             "/v1/emails/{id}/cancel": {"POST": helm.one(CANCEL)},
             "/v1/emails/{id}/retry": {"POST": helm.one(RETRY)},
+            "/v1/mailbox": {"GET": conditional(letters.list)},
+            "/v1/mailbox/{id}": {"GET": conditional(letters.get)},
             "/task_status/{id}": {"GET": notify.status},
             "/healthz": {"GET": parts.health},
             "/openapi.json": {"GET": conditional(Description().get)},

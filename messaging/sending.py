@@ -6,14 +6,14 @@ from math import ceil
 from messaging.addresses import parse_recipient
 from messaging.conditions import Conditions
 from messaging.draft import Draft
-from messaging.errors import InvalidError, RequestError, TooManyRequestsError
+from messaging.errors import BadRequestError, InvalidError, RequestError, TooManyRequestsError
 from messaging.fields import take_texts
 from messaging.gate import STRANGER, Caller, Gate
 from messaging.greeting import Greeting, Names
 from messaging.intake import Intake
 from messaging.links import Links
 from messaging.order import Order, Sent
-from messaging.outbox.errors import LimitReachedError, TermsError
+from messaging.outbox.errors import LimitReachedError, LimitWasReachedError, TermsError
 from messaging.outbox.records import NO_EXTRAS, Accepted, Extras, Mail
 from messaging.repeats import IDEMPOTENCY_KEY, idempotency_key
 from messaging.request import Request
@@ -103,9 +103,14 @@ class Sending:
             field: the parameter it stood in, for the error.
 
         Raises:
-            ForbiddenError, GoneError: with the field and the reason.
+            BadRequestError, ForbiddenError, GoneError: with the field and the reason.
             OutboxUnavailableError: if it cannot be read now.
         """
+        if idempotency_key(request) is not None:
+            # Two answers to the question which request this is: one link under two of them would be one mail.
+            raise BadRequestError(
+                "goes with no link, which is one mail however often it is sent", field=IDEMPOTENCY_KEY
+            )
         link = self._links.read(token, field)
         self._gate.check_recipient(STRANGER, link.draft.recipient, field)
         return Order(request, STRANGER, link.draft, None, link)
@@ -168,6 +173,8 @@ def _sent(accepted: Accepted, order: Order) -> Sent:
 
 def _refusal(error: TermsError) -> RequestError:
     """What a client is told of a mail that is not accepted."""
+    if isinstance(error, LimitWasReachedError):
+        return TooManyRequestsError("a limit was reached when this request came first: ask in another one", 1)
     if isinstance(error, LimitReachedError):
         wait_s = ceil(error.wait_ms / 1000)
         return TooManyRequestsError(f"{error.about}; there is room again in {wait_s} s", wait_s)

@@ -38,6 +38,10 @@ IDLE_TIMEOUT_S: Final = 30
 #: and then is never without traffic.
 REQUEST_WITHIN_S: Final = 60
 
+#: Bytes of an answer that the kernel takes for a client that does not read them, doubled by itself; without a limit of
+#: ours it would take megabytes.
+_SEND_BUFFER: Final = 64 * 1024
+
 #: How often connections are looked at for these two, in seconds.
 _LOOK_AFTER_S: Final = 5
 
@@ -71,12 +75,16 @@ class Server:
         except OSError as error:
             reason = str(error.strerror).partition(" (while")[0]  # the standard library adds the address again
             raise ListenError(f"{endpoint} cannot be listened on: {reason}") from error
+        # Each connection that it accepts has the same.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self.endpoint = Endpoint(*listener.getsockname()[:2])
         #: Everything that the loop watches, by file descriptor.
         self._watched: dict[int, Any] = {}
         self._server = _make(application, listener, threads, max_body_bytes, self._watched)
         self._stopping = threading.Event()
         self._told = False
+        #: Held while the loop is told: it may be awake already, and must not close what it is told by.
+        self._telling = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"server-{self.endpoint.port}")
 
     def start(self) -> None:
@@ -87,7 +95,8 @@ class Server:
         if not self._told:
             self._told = True
             # By the loop itself, which might else have seen it and be gone before it is woken.
-            self._server.trigger.pull_trigger(self._stopping.set)
+            with self._telling:
+                self._server.trigger.pull_trigger(self._stopping.set)
 
     def join(self) -> None:
         self._thread.join()
@@ -112,7 +121,8 @@ class Server:
             if not self._server.active_channels:
                 break
         self._server.task_dispatcher.shutdown(timeout=max(0.1, DRAIN_S - (time.monotonic() - began)))
-        wasyncore.close_all(self._watched)
+        with self._telling:
+            wasyncore.close_all(self._watched)
 
     def _accept_waiting(self) -> None:
         """Take in the connections that wait in the kernel, then listen no more: closing first would reset them."""
@@ -204,4 +214,4 @@ def _make(
 
 
 def _is_idle(channel: Any) -> bool:
-    return not channel.requests and channel.request is None and not channel.total_outbufs_len
+    return not (channel.requests or channel.request or channel.ahead or channel.total_outbufs_len)

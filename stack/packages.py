@@ -49,6 +49,9 @@ REQUIREMENTS: Final = {
     ),
     "tmux": Requirement(programs=("tmux",), packages=("tmux",)),
     "systemd-analyze": Requirement(programs=("systemd-analyze",), packages=("systemd",)),
+    "chromium": Requirement(
+        programs=("chromium-headless-shell",), packages=("chromium-headless-shell", "fonts-dejavu-core")
+    ),
     "image": Requirement(
         programs=("buildah", "debootstrap"),
         packages=("buildah", "debootstrap"),

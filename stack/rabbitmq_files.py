@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,12 @@ NODE: Final = "messaging@localhost"
 
 #: Where packages put the plain scripts. The ones on a Debian's PATH turn root into another user and write below /var.
 _SCRIPTS: Final = Path("/usr/lib/rabbitmq/bin")
+
+
+#: RabbitMQ brings dozens of plugins, all on the path on which Erlang looks for each of its thousand modules: without
+#: them a start takes half of its time. These belong to every node, and those to the management page.
+_PLUGINS: Final = ("rabbitmq_prelaunch",)
+_MANAGEMENT: Final = ("rabbitmq_management", "rabbitmq_management_agent", "rabbitmq_web_dispatch")
 
 
 def find_scripts() -> Path | None:
@@ -34,6 +41,34 @@ def write(directory: Path, port: int, management_port: int | None) -> None:
         cookie.chmod(0o400)  # Erlang refuses one that others might read
 
 
+def link_home(directory: Path, scripts: Path, management: bool) -> Path:
+    """Make what is installed anew below `directory`, of links, without the plugins that nobody wants.
+
+    Args:
+        directory: the node's.
+        scripts: the folder with the plain scripts.
+        management: whether the node is to serve the management page.
+
+    Returns:
+        the folder with the scripts to start; `scripts` where they do not lie beside the plugins.
+    """
+    installed = (scripts / "rabbitmq-server").resolve().parents[1]
+    if not (installed / "plugins").is_dir():
+        return scripts
+    home = directory / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    (home / "plugins").mkdir(parents=True)
+    (home / "escript").symlink_to(installed / "escript")
+    # A script finds its home by where it lies itself, behind all links.
+    shutil.copytree(installed / "sbin", home / "sbin")
+    wanted = _PLUGINS + (_MANAGEMENT if management else ())
+    for plugin in (installed / "plugins").iterdir():
+        # A plugin's name ends where its version begins. What RabbitMQ itself is made of is not called rabbitmq_….
+        if not plugin.name.startswith("rabbitmq_") or plugin.name.partition("-")[0] in wanted:
+            (home / "plugins" / plugin.name).symlink_to(plugin)
+    return home / "sbin"
+
+
 def _configuration(port: int, management_port: int | None) -> str:
     lines = [
         f"listeners.tcp.1 = {HOST}:{port}",
@@ -45,6 +80,15 @@ def _configuration(port: int, management_port: int | None) -> str:
     if management_port:
         lines += [f"management.tcp.ip = {HOST}", f"management.tcp.port = {management_port}"]
     return "\n".join(lines) + "\n"
+
+
+def vhosts(names: Sequence[str]) -> dict[str, object]:
+    """Definitions of virtual hosts that guest may do everything in, as `rabbitmqctl import_definitions` reads them."""
+    everything = {"user": "guest", "configure": ".*", "write": ".*", "read": ".*"}
+    return {
+        "vhosts": [{"name": name} for name in names],
+        "permissions": [{"vhost": name, **everything} for name in names],
+    }
 
 
 def environment(directory: Path, distribution_port: int) -> dict[str, str]:

@@ -123,6 +123,7 @@ def test_every_folder_of_modules_is_a_package() -> None:
     assert all((path.parent / "__init__.py").is_file() for path in _FILES.values())
 
 
+@pytest.mark.slow
 def test_importing_opens_nothing_reads_no_environment_starts_no_thread_and_configures_no_logging() -> None:
     names = [name for name in _FILES if name != _WORKER_ROOT]
     probe = subprocess.run(
@@ -144,6 +145,7 @@ def test_what_is_listed_as_a_dependency_is_imported() -> None:
     assert _names(_PYPROJECT["project"]["dependencies"]) <= _distributions(iter(_TREES.values()))
 
 
+@pytest.mark.slow
 def test_what_the_tests_import_is_listed_too() -> None:
     trees = (ast.parse(path.read_text()) for path in (_ROOT / "tests").rglob("*.py"))
     listed = _PYPROJECT["project"]["dependencies"] + _PYPROJECT["dependency-groups"]["dev"]

@@ -52,5 +52,5 @@ def overview(settings: Settings, database: Database) -> Document:
     # What goes wrong with the connection is in the document.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     hold = RelayHold(database, settings.hold_probe_s)
-    overseer = Overseer(Tallies(database), Heartbeats(database), hold, BrokerDepth(settings.broker_url))
+    overseer = Overseer(database, Tallies(database), Heartbeats(database), hold, BrokerDepth(settings.broker_url))
     return overview_document(overseer.look())

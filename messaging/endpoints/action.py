@@ -1,17 +1,20 @@
 """`/` and `/action`: `?sendmail=ADDRESS` and `?talktome`, one or both in a request."""
 
+import contextlib
 from http import HTTPStatus
 from typing import Any, Final
 
-from messaging.errors import BadRequestError, ForbiddenError, RequestError, UnavailableError
-from messaging.fields import take_texts
+from messaging.endpoints.confirmation import confirmation
+from messaging.errors import BadRequestError, RequestError, UnavailableError
+from messaging.fields import named, take_texts
 from messaging.gate import Gate
 from messaging.greeting import Names
+from messaging.intent import check_meant
 from messaging.order import Order, Sent
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outlook import Outlook
 from messaging.repeats import idempotency_key
-from messaging.replies import Answer, Headers
+from messaging.replies import Answer, Headers, Reply
 from messaging.request import Request
 from messaging.sending import Sending
 from messaging.talktome import TalktomeLog
@@ -47,37 +50,38 @@ class Action:
         self._sending = sending
         self._talktome = talktome
 
-    def get(self, request: Request) -> Answer:
+    def get(self, request: Request) -> Answer | Reply:
         return self._act(request, request.query(_ADDRESSES))
 
-    def post(self, request: Request) -> Answer:
+    def post(self, request: Request) -> Answer | Reply:
         idempotency_key(request)
         query, form = request.query(_ADDRESSES), request.form(_ADDRESSES)
-        if not query.keys().isdisjoint(form):
-            raise BadRequestError("a parameter was given twice")
+        for name in query.keys() & form:
+            raise BadRequestError("a parameter was given twice", field=named(name))
         return self._act(request, query | form)
 
     def head(self, _request: Request) -> Answer:
         """Answer without doing anything: HEAD is for looking (RFC 9110, section 9.3.2)."""
         return _USAGE
 
-    def _act(self, request: Request, fields: dict[str, str]) -> Answer:
+    def _act(self, request: Request, fields: dict[str, str]) -> Answer | Reply:
         parameters = take_texts(fields, _KNOWN)
         if parameters.keys().isdisjoint((*_MAILS, "talktome")):
             if parameters:
                 raise BadRequestError("nothing to do without sendmail or talktome")
             return _USAGE
-        if request.is_prefetch:
-            # Not a success: the browser would show this answer instead of asking when somebody does.
-            raise ForbiddenError("a prefetch sends and logs nothing")
+        check_meant(request)
         # All that can be wrong with the request is found before any of it is done.
         order = self._order(request, parameters)
+        if order and order.link and request.method == "GET" and request.wants_page:
+            return confirmation(request, parameters, order.draft)
         return self._do(request, order, talk="talktome" in parameters)
 
     def _order(self, request: Request, parameters: dict[str, str]) -> Order | None:
         if parameters.keys().isdisjoint(_MAILS):
             for name in parameters.keys() & {_NAMES.subject, _NAMES.text}:
                 raise BadRequestError("belongs to a mail, and there is no sendmail", field=name)
+            self._refuse_a_wrong_key(request, parameters)
             return None
         caller = self._gate.identify(request, parameters.get("key"))
         if "link" not in parameters:
@@ -85,6 +89,12 @@ class Action:
         if not parameters.keys() <= {"link", "talktome"}:
             raise BadRequestError("says what is sent to whom, and stands alone", field="link")
         return self._sending.order_by_link(request, parameters["link"], "link")
+
+    def _refuse_a_wrong_key(self, request: Request, parameters: dict[str, str]) -> None:
+        """Let everybody log the time but who has a wrong key, and should know."""
+        # Logging needs no key, so that it does not wait for the database that knows them.
+        with contextlib.suppress(OutboxUnavailableError):
+            self._gate.identify(request, parameters.get("key"))
 
     def _do(self, request: Request, order: Order | None, *, talk: bool) -> Answer:
         lines: list[str] = []

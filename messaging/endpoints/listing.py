@@ -35,7 +35,7 @@ class Mails:
     def get(self, request: Request) -> Answer:
         texts = take_texts(request.query(ADDRESSES), (*NAMES, "limit", "key"))
         _, key = self._gate.identify_known(request, texts.get("key"))
-        wanted, limit = parse_filter(texts, key.scope), _limit(texts.get("limit"))
+        wanted, limit = parse_filter(texts, key.scope), limit_of(texts.get("limit"))
         page = self._listing.page(wanted, limit)
         last = self._listing.last_attempts(page.mails)
         following = next_url(wanted, page.before, limit) if page.before else None
@@ -43,7 +43,12 @@ class Mails:
         return Answer(HTTPStatus.OK, line, page_document(page.mails, last, following))
 
 
-def _limit(text: str | None) -> int:
+def limit_of(text: str | None) -> int:
+    """How many mails a request wants.
+
+    Raises:
+        InvalidError: if that is no number, or too many.
+    """
     if text is None:
         return USUAL_LIMIT
     if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= MOST_LIMIT:

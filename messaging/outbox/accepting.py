@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, Dialect, insert
 
 from messaging.outbox.enclosing import write_extras
-from messaging.outbox.errors import TermsError
+from messaging.outbox.errors import LimitWasReachedError, TermsError
 from messaging.outbox.records import NO_EXTRAS, Accepted, Extras, Mail
 from messaging.outbox.repeats import Firsts, Once
 from messaging.outbox.schema import mails
@@ -76,7 +76,7 @@ def accept(connection: Connection, wishes: Sequence[Wish], now: int) -> Sequence
 def accept_together(
     connection: Connection, wishes: Sequence[Wish], once: Once | None, now: int
 ) -> Sequence[Accepted | TermsError]:
-    """Store the mails of one request.
+    """Store the mails of one request; one that comes again has its first answer, and stores none.
 
     Args:
         connection: in a transaction.
@@ -90,12 +90,21 @@ def accept_together(
     answer = firsts.answer(once, wishes[0][0])
     if isinstance(answer, TermsError):
         return [answer] * len(wishes)
+    if answer:
+        return _answers(connection, wishes, now)
     results = accept(connection, wishes, now)
     accepted = next((result for result in results if isinstance(result, Accepted)), None)
-    if accepted and answer is None:
+    if accepted:
         firsts.add(once, accepted.mail)
         firsts.write()
     return results
+
+
+def _answers(connection: Connection, wishes: Sequence[Wish], now: int) -> Sequence[Accepted | TermsError]:
+    """What each mail of a request was answered when that came first: those that were accepted are remembered."""
+    firsts = Firsts(connection, [terms.once for _, terms, _ in wishes if terms.once], now)
+    answers = [firsts.answer(terms.once, mail) if terms.once else None for mail, terms, _ in wishes]
+    return [answer or LimitWasReachedError() for answer in answers]
 
 
 def _judge(mail: Mail, terms: Terms, firsts: Firsts | None, counts: Counts | None) -> Accepted | TermsError:

@@ -85,6 +85,7 @@ _PUBLISHED = (
     .where(IS_AMONG, mails.c.state == State.QUEUED)
     .values(due_at=bindparam("until"), published_at=bindparam("now"))
 )
+_FIRST_PUBLISHED = _PUBLISHED.where(mails.c.claims == 0)
 
 
 @dataclass
@@ -167,6 +168,12 @@ class DueMails:
         now = self._clock()
         with self._writing() as connection:
             _update(connection, _PUBLISHED, ids, until=now + PUBLISHED_FOR_MS, now=now)
+
+    def mark_first_published(self, ids: Sequence[str]) -> None:
+        """As `mark_published`, some time after: one that was claimed since and given back has to be published anew."""
+        now = self._clock()
+        with self._writing() as connection:
+            _update(connection, _FIRST_PUBLISHED, ids, until=now + PUBLISHED_FOR_MS, now=now)
 
     def count_queued(self) -> int:
         """Count the mails that wait for a worker to claim them, published or not."""

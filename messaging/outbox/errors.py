@@ -38,6 +38,10 @@ class LimitReachedError(TermsError):
         self.wait_ms = wait_ms
 
 
+class LimitWasReachedError(TermsError):
+    """Raised when a request comes again that there was no room for as a whole, for what of it was refused then."""
+
+
 class OtherContentError(TermsError):
     """Raised when a request says that it repeats another one, and asks for something else."""
 

@@ -56,18 +56,18 @@ class Heartbeats:
 
     def beat(self, started_at: int, in_flight: int, role: Role = Role.WORKER) -> None:
         """Say that this process lives, and does what it is for."""
-        now, host, pid = self._clock(), socket.gethostname(), os.getpid()
+        now, name = self._clock(), own_name(started_at)
         seen = {"seen_at": now, "in_flight": in_flight}
-        name = f"{host}:{pid}:{started_at}"
         with transaction(self._database.recording) as connection:
             if not connection.execute(update(workers).where(_is(name, role)).values(seen)).rowcount:
-                who = {"name": name, "role": role.value, "host": host, "pid": pid, "started_at": started_at}
+                who = {"name": name, "role": role.value, "started_at": started_at}
+                who |= {"host": socket.gethostname(), "pid": os.getpid()}
                 connection.execute(insert(workers), {**who, **seen})
                 connection.execute(delete(workers).where(workers.c.seen_at < now - _FORGET_AFTER_MS))
 
     def end(self, started_at: int, role: Role = Role.WORKER) -> None:
         """Say that this process ends, or what it did."""
-        name = f"{socket.gethostname()}:{os.getpid()}:{started_at}"
+        name = own_name(started_at)
         with transaction(self._database.recording) as connection:
             connection.execute(delete(workers).where(_is(name, role)))
 
@@ -84,6 +84,11 @@ class Heartbeats:
                 .order_by(workers.c.name)
             )
             return [WorkerSeen(**row) for row in rows.mappings()]
+
+
+def own_name(started_at: int) -> str:
+    """What this process, or a part of it, that started then is called in the table."""
+    return f"{socket.gethostname()}:{os.getpid()}:{started_at}"
 
 
 def _is(name: str, role: Role) -> ColumnElement[bool]:

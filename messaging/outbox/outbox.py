@@ -23,11 +23,6 @@ from messaging.outbox.states import State
 #: How long the one who accepted a mail has to publish it, in milliseconds: after that a dispatcher does.
 PUBLISH_WITHIN_MS: Final = 5_000
 
-#: While storing the mails before takes longer than this, in seconds, others are not accepted: who wants to send one
-#: hears so at once.
-PATIENCE_S: Final = 1.0
-
-
 _FINISHED: Final = select(mails.c.id).where(IS_AMONG, mails.c.due_at.is_(None))
 
 
@@ -42,6 +37,8 @@ class Outbox:
         most_accepts: how many mails may be accepted at the same time while the database is slow.
         publish_within_ms: how long who accepts a mail has to publish it; 0 for who does not, so that a dispatcher
             does so at its next look.
+        patience_s: while storing the mails before takes longer than this, in seconds, others are not accepted: who
+            wants to send one hears so at once.
     """
 
     def __init__(
@@ -50,14 +47,15 @@ class Outbox:
         clock: Callable[[], int] = clock_ms,
         *,
         most_accepts: int = sys.maxsize,
+        patience_s: float = 1.0,
         publish_within_ms: int = PUBLISH_WITHIN_MS,
     ) -> None:
         self._database = database
         self._clock = clock
         self._publish_within_ms = publish_within_ms
-        self._accepts = GroupCommit(database.accepting, self._accept, patience_s=PATIENCE_S, most=most_accepts)
+        self._accepts = GroupCommit(database.accepting, self._accept, patience_s=patience_s, most=most_accepts)
         self._batches = GroupCommit(
-            database.accepting, self._accept_batches, limit=1, patience_s=PATIENCE_S, most=most_accepts
+            database.accepting, self._accept_batches, limit=1, patience_s=patience_s, most=most_accepts
         )
 
     def accept(

@@ -1,7 +1,4 @@
-"""Removes what is no longer needed: mails that have been finished for long enough, and what answered for a time.
-
-Mails are counted before, since what was removed cannot be.
-"""
+"""Removes what is no longer needed: mails that have been finished for long enough, and what answered for a time."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,12 +8,13 @@ from sqlalchemy import Column, Connection, delete, func, select
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.ids import first_id
-from messaging.outbox.schema import mails, repeats, uses
-from messaging.outbox.states import State
-from messaging.outbox.tallying import MOST_COUNTED, count_finished, forget
+from messaging.outbox.schema import mails, repeats, tallies, uses
 
 #: Rows of one kind that are removed in one transaction: few enough that nobody waits for it.
 _BATCH: Final = 200
+
+#: How long it is known what was finished in each minute: 8 days.
+_TALLIED_MS: Final = 8 * 24 * 3600 * 1000
 
 
 class Retention:
@@ -34,7 +32,7 @@ class Retention:
         self._clock = clock
 
     def prune(self) -> int:
-        """Count one batch, and remove one; returns 0 if there is nothing left to do.
+        """Remove one batch; returns 0 if there is nothing left to do.
 
         Raises:
             OutboxUnavailableError: if the database is away.
@@ -43,11 +41,9 @@ class Retention:
         with transaction(self._database.recording) as connection:
             ended = _remove_ended(connection, repeats.c.token, repeats.c.ends_at, now)
             ended += _remove_ended(connection, uses.c.subject, uses.c.ends_at, now)
-            if count_finished(connection) == MOST_COUNTED:
-                return MOST_COUNTED
-            sent, others = (0, 0) if self._keep_ms is None else _remove_mails(connection, now - self._keep_ms)
-            forget(connection, sent, now)
-        return ended + sent + others
+            removed = 0 if self._keep_ms is None else _remove_mails(connection, now - self._keep_ms)
+            connection.execute(delete(tallies).where(tallies.c.at < now - _TALLIED_MS))
+        return ended + removed
 
     def count(self) -> int:
         """Count the mails that have been kept for long enough.
@@ -69,12 +65,10 @@ def _remove_ended(connection: Connection, name: Column[str], ends_at: Column[int
     return connection.execute(delete(name.table).where(name.in_(ended))).rowcount
 
 
-def _remove_mails(connection: Connection, before: int) -> tuple[int, int]:
-    """Returns how many there were that were sent, and how many others."""
+def _remove_mails(connection: Connection, before: int) -> int:
     # What finished before then was accepted before then, and ids begin with the time: no other index is needed.
-    old = select(mails.c.id, mails.c.state).where(mails.c.id < first_id(before), mails.c.finished_at < before)
-    rows = connection.execute(old.order_by(mails.c.id).limit(_BATCH)).all()
-    if rows:
-        connection.execute(delete(mails).where(mails.c.id.in_([row.id for row in rows])))
-    sent = sum(row.state == State.SENT for row in rows)
-    return sent, len(rows) - sent
+    old = select(mails.c.id).where(mails.c.id < first_id(before), mails.c.finished_at < before)
+    ids = connection.execute(old.order_by(mails.c.id).limit(_BATCH)).scalars().all()
+    if ids:
+        connection.execute(delete(mails).where(mails.c.id.in_(ids)))
+    return len(ids)

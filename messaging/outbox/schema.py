@@ -137,26 +137,6 @@ keys = Table(
     Column("test", Boolean, nullable=False, server_default=text("FALSE")),
 )
 
-#: How many mails came to be in a final state, by the minute; and of those that were sent, how many there are in all.
-tallies = Table(
-    "tallies",
-    metadata,
-    #: When the minute began; 0 with the sum of all.
-    Column("at", BigInteger, primary_key=True),
-    Column("state", Text, primary_key=True),
-    Column("mails", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-#: The one row that says how far it has been counted.
-tallied = Table(
-    "tallied",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    #: The last attempt that was looked at.
-    Column("attempt", Integer, nullable=False),
-)
-
 #: How often each of what is limited was used.
 uses = Table(
     "uses",
@@ -192,6 +172,17 @@ totals = Table(
     Column("name", Text, primary_key=True),
     Column("now", Integer, nullable=False, server_default=text("0")),
     Column("ever", Integer, nullable=False, server_default=text("0")),
+)
+
+#: How many mails came into a final state, by the minute: the same triggers see to that.
+tallies = Table(
+    "tallies",
+    metadata,
+    #: When the minute began.
+    Column("at", BigInteger, primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("mails", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 #: The one row with what only this database's programs know.

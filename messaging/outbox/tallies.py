@@ -1,4 +1,4 @@
-"""How many mails there are, and were: what is cheap to count, and what was counted."""
+"""How many mails were sent and failed over time, and which one has waited longest."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,15 @@ from sqlalchemy import Integer, func, literal_column, select
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
-from messaging.outbox.schema import IS_ASIDE, IS_WAITING, mails, tallies
+from messaging.outbox.schema import IS_WAITING, mails, tallies
 from messaging.outbox.states import State
-from messaging.outbox.tallying import IN_ALL, MINUTE_MS
 
+#: Mails are counted by the minute; in milliseconds, as all times here.
+MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 
 #: States of which is told when mails came into them.
 TOLD: Final = (State.SENT, State.FAILED)
-
-_COUNT = select(mails.c.state, func.count()).group_by(mails.c.state)
 
 #: The number of a mail's row: it grows as ids do, and is in every index.
 _ROW: Final = literal_column("mails.rowid", Integer)
@@ -55,15 +54,6 @@ class Tallies:
     def __init__(self, database: Database, clock: Callable[[], int] = clock_ms) -> None:
         self._database = database
         self._clock = clock
-
-    def states(self) -> dict[State, int]:
-        """Count the mails in each state; what is counted anew is the backlog, and the states that few mails are in."""
-        waiting = _COUNT.where(IS_WAITING).with_hint(mails, "INDEXED BY mails_due", "sqlite")
-        aside = _COUNT.where(IS_ASIDE).with_hint(mails, "INDEXED BY mails_aside", "sqlite")
-        sent = select(tallies.c.state, tallies.c.mails).where(tallies.c.at == IN_ALL)
-        with transaction(self._database.reading) as connection:
-            counts = {state: number for query in (waiting, aside, sent) for state, number in connection.execute(query)}
-        return {state: counts.get(state.value, 0) for state in State}
 
     def oldest_waiting(self) -> Waiting | None:
         due = select(func.min(_ROW)).select_from(mails).where(IS_WAITING, mails.c.state != State.SCHEDULED)

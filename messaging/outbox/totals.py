@@ -1,8 +1,8 @@
 """What was counted of all mails, by all processes together: in the transactions that it happened in.
 
-How many mails are in a final state and ever came into it is counted by triggers, whoever changes a mail; `add` counts
-what no state tells. What waits is counted when it is asked for, in the index of what is due, and so costs no mail
-anything.
+How many mails are in a final state and ever came into it, in all and by the minute, is counted by triggers, whoever
+changes a mail; `tallies` reads the minutes. `add` counts what no state tells. What waits is counted when it is asked
+for, in the index of what is due, and so costs no mail anything.
 """
 
 from collections.abc import Mapping

@@ -94,9 +94,22 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             ('claims refused'), ('failed: refused'), ('failed: busy'), ('failed: ours')""",
         """UPDATE totals SET now = found.mails, ever = found.mails
             FROM (SELECT state, count(*) AS mails FROM mails GROUP BY state) AS found WHERE name = found.state""",
+        """CREATE TABLE tallies (
+            at BIGINT NOT NULL,
+            state TEXT NOT NULL,
+            mails INTEGER NOT NULL,
+            PRIMARY KEY (at, state)
+        ) WITHOUT ROWID""",
+        """INSERT INTO tallies (at, state, mails)
+            SELECT finished_at - finished_at % 60000, state, count(*) FROM mails
+            WHERE finished_at >= (SELECT max(finished_at) FROM mails) - 691200000
+            GROUP BY 1, 2""",
         """CREATE TRIGGER mails_finished AFTER UPDATE OF state ON mails
             WHEN NEW.due_at IS NULL AND NEW.state <> OLD.state BEGIN
             UPDATE totals SET now = now + 1, ever = ever + 1 WHERE name = NEW.state;
+            INSERT INTO tallies (at, state, mails)
+                SELECT NEW.finished_at - NEW.finished_at % 60000, NEW.state, 1 WHERE NEW.finished_at IS NOT NULL
+                ON CONFLICT (at, state) DO UPDATE SET mails = mails + 1;
         END""",
         """CREATE TRIGGER mails_unfinished AFTER UPDATE OF state ON mails
             WHEN OLD.due_at IS NULL AND NEW.state <> OLD.state BEGIN
@@ -112,26 +125,6 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             "CREATE INDEX mails_aside ON mails (state, id)"
             " WHERE state <> 'queued' AND state <> 'sending' AND state <> 'sent'"
         ),
-    ),
-    (
-        """CREATE TABLE tallies (
-            at BIGINT NOT NULL,
-            state TEXT NOT NULL,
-            mails INTEGER NOT NULL,
-            PRIMARY KEY (at, state)
-        ) WITHOUT ROWID""",
-        """INSERT INTO tallies (at, state, mails)
-            SELECT finished_at - finished_at % 60000, state, count(*) FROM mails
-            WHERE state IN ('sent', 'tested', 'failed')
-                AND finished_at >= (SELECT max(finished_at) FROM mails) - 691200000
-            GROUP BY 1, 2""",
-        """INSERT INTO tallies (at, state, mails)
-            SELECT 0, 'sent', count(*) FROM mails WHERE state = 'sent' HAVING count(*) > 0""",
-        """CREATE TABLE tallied (
-            id INTEGER NOT NULL PRIMARY KEY,
-            attempt INTEGER NOT NULL
-        )""",
-        "INSERT INTO tallied (id, attempt) SELECT 1, coalesce(max(id), 0) FROM attempts",
     ),
     (
         "ALTER TABLE mails ADD COLUMN rich BOOLEAN NOT NULL DEFAULT FALSE",

@@ -25,6 +25,8 @@ from tests.fixtures.storage import accept, listed
 from tests.fixtures.transports import ScriptedTransport
 from workers.assembly import assemble_worker
 
+pytestmark = pytest.mark.alone
+
 __all__ = ["make_service"]
 
 #: Rounds of the reference loop that one accepted request and one delivered mail may cost. They cost 35 and 30 on a

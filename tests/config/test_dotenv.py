@@ -19,3 +19,10 @@ def test_a_line_that_is_no_setting_stops_the_start_and_is_named(tmp_path: Path, 
 def test_a_name_alone_is_passed_over_as_dotenv_has_it(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("LISTEN\nWEB_THREADS=3\n")
     assert environment({}, tmp_path) == {"WEB_THREADS": "3"}
+
+
+@pytest.mark.parametrize("value", ["pa$word", "${HOME}", "$$", "a # b", 'a"b', "$(id)"])
+def test_a_value_in_single_quotes_is_what_it_says_for_us_as_for_compose(tmp_path: Path, value: str) -> None:
+    # Compose's rules: "Single-quoted (') values are used literally"; in all others it replaces what follows a dollar.
+    (tmp_path / ".env").write_text(f"EMAIL_PASSWORD='{value}'\n")
+    assert environment({}, tmp_path) == {"EMAIL_PASSWORD": value}

@@ -295,3 +295,30 @@ def test_what_others_read_tells_of_something_in_front(name: str) -> None:
 def test_an_address_with_a_space_in_it_would_open_or_close_what_nobody_meant() -> None:
     with pytest.raises(SettingError, match=r"^ALLOWED_RECIPIENTS: "):
         Settings.load({"ALLOWED_RECIPIENTS": "@example.com @example.org"})
+
+
+@pytest.mark.parametrize("url", ["maildir:{file}", "maildir:{file}/mailbox", "maildir:{file}/a/b"])
+def test_a_maildir_that_is_a_file_or_below_one_is_refused(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "README.md"
+    file.touch()
+    with pytest.raises(
+        SettingError, match=r"^SMTP_URL: \"[^\"]*README\.md\" is a file; allowed: maildir: and a folder"
+    ):
+        Settings.load({"SMTP_URL": url.format(file=file)})
+
+
+@pytest.mark.parametrize("name", ["not/there/yet", "", "x" * 300])
+def test_a_maildir_may_be_a_folder_that_is_there_or_not(tmp_path: Path, name: str) -> None:
+    assert Settings.load({"SMTP_URL": f"maildir:{tmp_path / name}"}).relay == Maildir(tmp_path / name)
+
+
+def test_an_address_in_a_bad_value_is_masked_as_in_a_log() -> None:
+    for name, value in {
+        "MAIL_FROM": "Michael <michael@example.com>",
+        "ALLOWED_RECIPIENTS": "michael@example.com, mi chael@example.com",
+        "OPEN_TOTAL": "michael@example.com",
+    }.items():
+        with pytest.raises(SettingError, match=r"m\*\*\*@example\.com") as caught:
+            Settings.load({name: value})
+        assert "michael@" not in str(caught.value)
+        assert name in str(caught.value)

@@ -9,6 +9,8 @@ import pytest
 from config.errors import SettingError
 from config.start import FAILED, USED_WRONGLY, exit_with, settings_or_exit
 
+pytestmark = pytest.mark.slow
+
 _ROOT = Path(__file__).parents[2]
 
 _SERVE = ("messaging", "serve")

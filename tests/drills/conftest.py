@@ -18,7 +18,7 @@ _RESULT = "drill"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=1, help="how many seeds each drill runs with")
-    parser.addoption("--load", default="40x3", help="mails a second x seconds of each drill's load")
+    parser.addoption("--load", default="20x3", help="mails a second x seconds of each drill's load")
     parser.addoption("--outage", type=float, default=6.0, help="for how many seconds a server goes away")
     parser.addoption("--report", type=Path, help="the document that gets the results")
 

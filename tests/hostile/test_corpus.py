@@ -16,12 +16,13 @@ from tests.hostile.corpus.documents import DOCUMENTS
 from tests.hostile.corpus.fields import FIELDS
 from tests.hostile.corpus.framing import FRAMING
 from tests.hostile.corpus.lines import LINES
+from tests.hostile.corpus.mails import MAILS
 from tests.hostile.corpus.parameters import PARAMETERS
 from tests.hostile.corpus.words import WORDS
 from tests.hostile.target import ALONE, EDGE, Target
 from tests.hostile.wire import Answer, exchange
 
-CORPUS: Final = (*LINES, *FIELDS, *FRAMING, *PARAMETERS, *ADDRESSES, *DOCUMENTS, *WORDS)
+CORPUS: Final = (*LINES, *FIELDS, *FRAMING, *PARAMETERS, *ADDRESSES, *DOCUMENTS, *WORDS, *MAILS)
 
 #: All that a mail of ours has in its header, in this order.
 _MAIL_FIELDS: Final = [
@@ -44,6 +45,7 @@ _ANSWER_FIELDS: Final = {
     "content-length",
     "content-type",
     "date",
+    "etag",
     "location",
     "referrer-policy",
     "retry-after",

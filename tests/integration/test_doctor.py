@@ -65,11 +65,10 @@ def relay() -> Iterator[SmtpServer]:
 @pytest.fixture(scope="module")
 def system(rabbitmq_node: RabbitMQ, relay: SmtpServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One for all of these tests: each leaves it as it was, which it has the doctor say."""
-    environ = {"BROKER_URL": rabbitmq_node.add_vhost("doctor"), "SMTP_URL": relay.url, "TRUSTED_PROXIES": "1"}
+    environ = {"BROKER_URL": rabbitmq_node.fresh_vhost(), "SMTP_URL": relay.url, "TRUSTED_PROXIES": "1"}
     with System(tmp_path_factory.mktemp("doctor"), environ, processes=1) as system:
         until(lambda: Doctor(system).crosses() == {})
         yield system
-    rabbitmq_node.remove_vhost("doctor")
 
 
 @pytest.fixture
@@ -131,7 +130,7 @@ def test_a_virtual_host_that_is_missing_has_to_be_made(doctor: Doctor, rabbitmq:
     for command in rabbitmqctl(advice):
         rabbitmq.ctl(*shlex.split(command))
     assert doctor.crosses(BROKER_URL=url) == {}
-    rabbitmq.remove_vhost("nowhere")
+    rabbitmq.ctl("delete_vhost", "nowhere")
 
 
 def test_a_password_that_is_wrong_has_to_be_set(doctor: Doctor, system: System, rabbitmq: RabbitMQ) -> None:

@@ -5,6 +5,8 @@ from collections import Counter
 from email import message_from_bytes, policy
 from pathlib import Path
 
+import pytest
+
 from stack.nginx import Nginx
 from stack.rabbitmq import RabbitMQ
 from tests.fixtures.waiting import until
@@ -60,6 +62,7 @@ def test_a_thousand_mails_from_sixteen_clients_arrive_once_each(
     assert sorted(smtp_sink.recipients()) == recipients
 
 
+@pytest.mark.alone
 def test_with_rabbitmq_stopped_requests_are_taken_at_once_and_sent_when_it_returns(
     tmp_path: Path, rabbitmq: RabbitMQ, smtp_server: SmtpServer
 ) -> None:

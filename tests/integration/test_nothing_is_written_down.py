@@ -69,7 +69,7 @@ def send_in_every_way(system: System, key: str, at: str) -> None:
         fields = {"Referer": f"http://x/?key={key}", "Authorization": "Basic victim@example.com"}
         assert ask(at, "GET", target, headers=fields).status == status, target
     body = b'{"to": "victim@example.com", "subject": "victim@example.com"}'
-    fields = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "Idempotency-Key": key}
+    fields = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "Idempotency-Key": f"order-1 {key}"}
     assert ask(at, "POST", "/v1/emails", body=body, headers=fields).status == 202
     assert ask(at, "POST", "/v1/emails", body=body[:-1], headers=fields).status == 400
 

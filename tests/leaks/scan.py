@@ -1,4 +1,4 @@
-"""Looks through the files that programs under test wrote for addresses, keys, links and passwords of the tests."""
+"""Looks through the files that programs under test wrote for addresses, keys, links and secrets of the tests."""
 
 import os
 import re
@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 #: What tests use as such, told by its form: people have addresses below "example" (RFC 2606), passwords are "hunter"
-#: and a number, and the others have a form of their own. What is masked, `m***@example.com`, is none.
+#: and a number, idempotency keys "order-" and a number, and the others have a form of their own: the database's secret,
+#: and a key's digest, are 256 bits in hexadecimal digits. What is masked, `m***@example.com`, is none.
 SECRETS: Final = {
     "an address": re.compile(rb"[\w!#$%&'+/=?^`{|}~.\x80-\xff-]+(?:@|%40)(?:[\w\x80-\xff-]+\.)*example\b"),
     "a key": re.compile(rb"msg_[\w-]{20,}"),
     "a link": re.compile(rb"\blink=[\w.-]{20,}|[\w-]{20,}\.[\w-]{64}(?![\w-])"),
-    "a password": re.compile(rb"hunter\d|://[^/\s:@]*:[^/\s@]+@"),
+    "a database's secret": re.compile(rb"(?<![0-9A-Fa-f])[0-9a-f]{64}(?![0-9A-Fa-f])"),
+    "an idempotency key": re.compile(rb"\border-\d"),
+    "a password": re.compile(rb"hunter\d|://[^/\s:@]*:[^/\s@]+(?<!\*{3})@"),
 }
 
 #: Files that are not looked at, by their path below the folder: where mails are, and what tests write as operators do.
@@ -29,8 +32,8 @@ MAY_HOLD_THEM: Final = (
     "*/url",  # SMTP_URL_FILE name
 )
 
-#: Lines that may stand anywhere: what the service proposes to newcomers.
-PROPOSED: Final = re.compile(rb"^(?:[^|\n]*\|)? +curl '.*$", re.MULTILINE)
+#: Lines that may stand anywhere: what the service proposes to newcomers, the link with their first key among it.
+PROPOSED: Final = re.compile(rb"^(?:[^|\n]*\|)? +(?:curl '.*|http://[\w.:\[\]]+/#key=msg_[\w-]+)$", re.MULTILINE)
 
 #: Characters before and after what was found that are shown with it.
 _AROUND: Final = 60

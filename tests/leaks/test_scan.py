@@ -35,15 +35,18 @@ def found_in(folder: Path, text: str, name: str = "web.out") -> list[str]:
         ("t000001@{}", "an address"),
         ("amqp://guest:guest@127.0.0.1", "a password"),
         ("535 {}2 is wrong", "a password"),
+        ("Idempotency-Key: {}-17", "an idempotency key"),
     ],
 )
-def test_an_address_or_a_password_is_found_wherever_it_stands(tmp_path: Path, text: str, what: str) -> None:
+def test_what_somebody_sent_is_found_wherever_it_stands(tmp_path: Path, text: str, what: str) -> None:
     # Put together here: the log of this run is looked through, too.
-    text = text.format("hunter" if "535" in text else "example")
+    text = text.format({"535": "hunter", "Ide": "order"}.get(text[:3], "example"))
     assert found_in(tmp_path, f"line\nline {text} and more\nline") == [what]
 
 
-def test_keys_and_links_as_they_are_made_are_found(tmp_path: Path, database: Database) -> None:
+def test_keys_links_and_the_secret_as_they_are_made_are_found(tmp_path: Path, database: Database) -> None:
+    secret = DatabaseSecret(database).value.hex()
+    assert found_in(tmp_path, f"signed with {secret}\n") == ["a database's secret"]
     key = Keys(database).add("test")
     link = Links(DatabaseSecret(database)).make(Draft("me@example.com", "subject", "text"), 60)
     assert found_in(tmp_path, f"by {key}\n") == ["a key"]
@@ -57,8 +60,10 @@ def test_keys_and_links_as_they_are_made_are_found(tmp_path: Path, database: Dat
         "mail 1 accepted for m***@example.com",
         "at http://127.0.0.1:8080/?sendmail",
         "amqp://***@127.0.0.1:5672",
+        "Try: curl 'http://127.0.0.1:8***@example.com'",
         "messaging@localhost",
         "not allowed: @example.com",
+        "orders, re-order-ed; request 0123456789abcdef0123456789abcdef",
         "  curl 'http://127.0.0.1:8080/?sendmail=me@example.com'",
         "12:00:00 web.1     |   curl 'http://127.0.0.1:8080/?sendmail=me@example.com'",
     ],

@@ -164,6 +164,10 @@ def test_any_text_is_one_plain_address_or_refused_in_one_line_without_markup(tex
         ("+me@example.com", "+me@example.com"),
         ("+@example.com", "+@example.com"),
         ("m.e@example.com", "m.e@example.com"),
+        ("me.you@gmail.com", "meyou@gmail.com"),
+        ("M.e.Y.o.u+tag@GoogleMail.com", "meyou@gmail.com"),
+        ("me.you@not-gmail.com", "me.you@not-gmail.com"),
+        ("me.you@gmail.com.example", "me.you@gmail.com.example"),
     ],
 )
 def test_an_address_is_counted_by_one_spelling(address: str, counted: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from config.settings import Settings
-from messaging.exposure import warning
+from messaging.exposure import warning, words_at_start
 
 EVIDENCE = {
     "EDGE_LISTEN": "127.0.0.1:80",
@@ -39,6 +39,22 @@ def test_a_tunnel_or_an_edge_in_front_is_as_good_as_an_open_port(name: str) -> N
 
 def test_where_strangers_may_do_nothing_nothing_is_said() -> None:
     assert said(LISTEN="0.0.0.0:8080", OPEN_SENDMAIL="false", **EVIDENCE) == ""
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "[::1]:8080", "localhost:8080"])
+def test_at_the_start_it_is_said_what_a_tunnel_would_change_that_nobody_tells_us_of(listen: str) -> None:
+    assert words_at_start(Settings.load({"LISTEN": listen})) == (
+        "As far as the settings tell, only this machine reaches this service. "
+        "Through a tunnel to it (ngrok http 8080) everybody does, and may have the greeting sent to any address "
+        "without a key, 3/h to each, 20/h from each client, 200/h in all; OPEN_SENDMAIL=false ends that."
+    )
+    assert words_at_start(Settings.load({"LISTEN": listen, "OPEN_SENDMAIL": "false"})) == ""
+
+
+def test_at_the_start_a_warning_is_the_same_as_anywhere() -> None:
+    for environ in ({"LISTEN": "0.0.0.0:8080"}, {"NGROK_URL": EVIDENCE["NGROK_URL"]}):
+        settings = Settings.load(environ)
+        assert words_at_start(settings) == warning(settings) != ""
 
 
 def test_it_says_what_is_so() -> None:

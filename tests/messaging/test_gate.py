@@ -1,5 +1,6 @@
 """Who may do what: a caller with a key, or a stranger."""
 
+from base64 import b64encode
 from dataclasses import replace
 
 import pytest
@@ -15,14 +16,14 @@ _KNOWN = Caller(_BACKUP)
 
 
 class OneKey(Keys):
-    """Knows one key and remembers which ones it was asked for."""
+    """Knows one key, by two names, and remembers which ones it was asked for."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
     def find(self, key: str) -> Key | None:
         self.asked.append(key)
-        return _BACKUP if key == "msg_1" else None
+        return _BACKUP if key in ("msg_1", "msg_also") else None
 
 
 @pytest.fixture
@@ -63,9 +64,41 @@ def test_a_key_among_the_parameters_names_the_caller(gate: Gate) -> None:
     assert gate.identify(request(), "msg_1") == _KNOWN
 
 
-@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "msg_1", "Digest Bearer msg_1"])
+@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "Basic", "Basic é", "Negotiate YII=", "nonsense", ""])
 def test_other_ways_of_authorization_say_nothing_here(gate: Gate, authorization: str) -> None:
     assert gate.identify(request(headers={"Authorization": authorization}), None) == STRANGER
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "msg_1",
+        "Bearermsg_1",
+        "Bearer:msg_1",
+        "Token msg_1",
+        "Digest Bearer msg_1",
+        "Basic dXNlcjpwYXNz, Bearer msg_1",
+        "Basic msg_1",
+        f"Basic {b64encode(b'msg_1:').decode()}",
+        f"basic {b64encode(b'me:msg_1').decode()}",
+        f"Basic {b64encode(b'me:msg_1').decode().rstrip('=')}",
+    ],
+)
+def test_a_key_that_stands_where_none_is_looked_for_is_refused_and_its_caller_not_taken_for_a_stranger(
+    gate: Gate, authorization: str
+) -> None:
+    with pytest.raises(UnauthorizedError, match=r"^a key in Authorization goes behind the word Bearer$"):
+        gate.identify(request(headers={"Authorization": authorization}), None)
+
+
+def test_the_same_key_in_two_places_is_one(gate: Gate) -> None:
+    headers = {"X-API-Key": "msg_1", "Authorization": "Bearer msg_1"}
+    assert gate.identify(request(headers=headers), "msg_1") == _KNOWN
+
+
+def test_two_keys_are_two_callers_and_neither_is_let_in(gate: Gate) -> None:
+    with pytest.raises(UnauthorizedError, match=r"^two keys were given, and may be two callers$"):
+        gate.identify(request(headers={"X-API-Key": "msg_1"}), "msg_also")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +107,10 @@ def test_other_ways_of_authorization_say_nothing_here(gate: Gate, authorization:
         ({"Authorization": "Bearer msg_2"}, None),
         ({"X-API-Key": "msg_2"}, None),
         ({"X-API-Key": "msg_2", "Authorization": "Bearer msg_1"}, None),
+        ({"X-API-Key": "msg_1", "Authorization": "Bearer msg_2"}, None),
+        ({"X-API-Key": "msg_1", "Authorization": "Bearer"}, None),
+        ({"X-API-Key": "msg_2"}, "msg_1"),
+        ({"Authorization": "Bearer msg_1, Bearer msg_1"}, None),
         ({"Authorization": "Bearer msg_1"}, "msg_2"),
         ({"X-API-Key": "msg_1"}, "msg_2"),
         ({}, "msg_2"),

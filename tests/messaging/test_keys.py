@@ -101,6 +101,7 @@ def test_a_revoked_key_is_worthless_at_once(keys: Keys) -> None:
         keys.revoke("backup")
 
 
+@pytest.mark.slow
 def test_a_revoked_key_is_worthless_in_other_processes_within_a_second(keys: Keys, database: Database) -> None:
     key = keys.add("backup")
     elsewhere = Keys(database)

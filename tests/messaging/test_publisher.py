@@ -136,7 +136,7 @@ def test_what_was_confirmed_meanwhile_is_noted_a_few_hundred_at_a_time(
     publisher: BrokerPublisher, queue: RememberingQueue, due: DueMails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noted: list[list[str]] = []
-    monkeypatch.setattr(due, "mark_published", lambda ids: noted.append(list(ids)))
+    monkeypatch.setattr(due, "mark_first_published", lambda ids: noted.append(list(ids)))
     queue.hold_up()
     ids = [f"id {number}" for number in range(1200)]
     for mail_id in ids:
@@ -152,7 +152,7 @@ def test_a_confirm_is_noted_some_time_after_it_came(
 ) -> None:
     published_at: dict[str, float] = {}
     noted_at: dict[str, float] = {}
-    monkeypatch.setattr(due, "mark_published", lambda ids: noted_at.update(dict.fromkeys(ids, time.monotonic())))
+    monkeypatch.setattr(due, "mark_first_published", lambda ids: noted_at.update(dict.fromkeys(ids, time.monotonic())))
     monkeypatch.setattr(module, "_NOTE_AFTER_S", 0.2)
     for number in range(20):
         published_at[str(number)] = time.monotonic()
@@ -288,7 +288,7 @@ def test_no_more_confirms_than_that_wait_for_a_slow_database(
         assert answer.wait(10)
         noted.extend(ids)
 
-    monkeypatch.setattr(due, "mark_published", note)
+    monkeypatch.setattr(due, "mark_first_published", note)
     monkeypatch.setattr(module, "MOST_WAITING", 3)
     publisher.publish("first")
     assert asked.wait(10)

@@ -22,6 +22,8 @@ from tests.fixtures.client import JSON, Answer
 from tests.fixtures.sockets import Connection
 from tests.fixtures.waiting import until
 
+pytestmark = pytest.mark.slow
+
 ANY_PORT = Endpoint("127.0.0.1", 0)
 
 MAX_BODY = 2000
@@ -121,7 +123,7 @@ def test_requests_are_answered_on_a_kept_connection(server: Server) -> None:
 def test_head_has_the_header_of_get_and_no_body(server: Server) -> None:
     with Connection(server.endpoint) as connection:
         connection.send(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert connection._socket.recv(65536).endswith(b"\r\n\r\n")
+        assert connection._received.read1(65536).endswith(b"\r\n\r\n")
 
 
 def test_a_body_may_be_as_large_as_the_limit(server: Server) -> None:
@@ -134,6 +136,18 @@ def test_a_body_may_come_in_chunks(server: Server) -> None:
     with Connection(server.endpoint) as connection:
         connection.send(post(b"text=" + b"x" * 1000, chunked=True))
         assert connection.answer().text == "1000"
+
+
+@pytest.mark.parametrize(("size", "status"), [(MAX_BODY, 200), (MAX_BODY + 1, 413)])
+def test_a_body_in_chunks_has_the_same_limit_whatever_they_are_wrapped_in(
+    server: Server, size: int, status: int
+) -> None:
+    body = b"text=" + b"x" * (size - 5)
+    chunks = b"".join(b"1;an=extension\r\n%c\r\n" % each for each in body)
+    with Connection(server.endpoint) as connection:
+        head, _, _ = post(b"", chunked=True).partition(b"\r\n\r\n")
+        connection.send(head + b"\r\n\r\n" + chunks + b"0\r\n\r\n")
+        assert connection.answer().status == status
 
 
 def test_an_address_that_is_taken_is_an_error(server: Server) -> None:
@@ -340,17 +354,70 @@ def test_a_silent_connection_is_closed(make_server: MakeServer, monkeypatch: pyt
         assert half.is_at_its_end()
 
 
-def test_who_asks_and_does_not_read_holds_no_thread(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_asks_and_does_not_read_holds_no_thread_and_no_more_than_one_answer(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_LOOK_AFTER_S", 0)
     monkeypatch.setattr(module, "IDLE_TIMEOUT_S", 1)
     server = make_server(threads=1)
     server.start()
     with Connection(server.endpoint) as deaf, Connection(server.endpoint) as other:
-        # More than Waitress keeps of one connection before its thread waits.
         deaf.send(b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40)
-        until(lambda: any(each.total_outbufs_len > 16 * 2**20 for each in [*server._server.active_channels.values()]))
-        other.get("/")
-        assert other.answer().text == "fast"
+        until(lambda: unsent(server) > 500_000)
+        for _ in range(20):
+            other.get("/")
+            assert other.answer().text == "fast"
+            assert unsent(server) < 1_100_000
+        until(lambda: not unsent(server))
+
+
+def unsent(server: Server) -> int:
+    """What lies there for clients that do not read."""
+    return sum(each.total_outbufs_len for each in list(server._server.active_channels.values()))
+
+
+def test_what_comes_ahead_of_its_turn_waits_for_it(make_server: MakeServer, endpoints: Endpoints) -> None:
+    server = make_server(threads=2)
+    server.start()
+    requests = b"".join(
+        [
+            b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            post(b"text=abc"),
+            b"\r\n",
+            post(b"text=abcde", chunked=True),
+            b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        ]
+    )
+    with Connection(server.endpoint) as connection:
+        for piece in (requests[:20], requests[20:100], requests[100:]):
+            connection.send(piece)
+        until(lambda: len(endpoints.arrived) == 1)
+        (channel,) = server._server.active_channels.values()
+        assert len(channel.requests) == 1
+        endpoints.go_on()
+        assert [connection.answer().text[:6] for _ in range(5)] == ["slow", "3", "5", "xxxxxx", "fast"]
+        assert connection.is_at_its_end()
+    assert len(endpoints.arrived) == 1
+
+
+def test_what_comes_ahead_is_answered_or_refused_like_anything_else(server: Server) -> None:
+    with Connection(server.endpoint) as connection:
+        connection.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 300 + b"nonsense\r\n\r\n")
+        for _ in range(300):
+            assert connection.answer().text == "fast"
+        assert connection.answer().status == 400
+        assert connection.is_at_its_end()
+
+
+def test_a_request_that_comes_half_ahead_is_answered_when_it_is_whole(server: Server) -> None:
+    with Connection(server.endpoint) as connection:
+        connection.get("/")
+        connection.send(post(b"text=abc")[:-3])
+        assert connection.answer().text == "fast"
+        connection.send(b"abc")
+        assert connection.answer().text == "3"
 
 
 def test_where_there_is_no_room_who_has_said_nothing_for_longest_makes_some(
@@ -416,6 +483,24 @@ def test_a_client_that_hangs_up_is_nothing_to_write_down(
 
 def test_without_connections_it_ends_at_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LINGER_S", 30.0)
+    server.stop()
+    assert ended_within(server, 5)
+
+
+def test_it_may_be_awake_already_and_at_its_end_before_it_is_told(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = make_server()
+    server.start()
+    trigger = server._server.trigger
+    pull = trigger._physical_pull
+
+    def pull_late() -> None:
+        pull()  # somebody else does, at the same moment
+        assert not ended_within(server, 0.3)
+        pull()
+
+    monkeypatch.setattr(trigger, "_physical_pull", pull_late)
     server.stop()
     assert ended_within(server, 5)
 

@@ -1,5 +1,6 @@
 """A web process for Nginx to talk to: it answers what the test asks for and remembers every request."""
 
+import contextlib
 import threading
 from dataclasses import dataclass
 from email.message import Message
@@ -27,6 +28,12 @@ class Reply:
     hold: bool = False
 
 
+class _Server(ThreadingHTTPServer):
+    """One that lets hundreds connect at the same moment."""
+
+    request_queue_size = 512
+
+
 class Upstream:
     """Listens on a port of its own; `reply` is the answer to every request until it is replaced."""
 
@@ -34,7 +41,7 @@ class Upstream:
         self.reply = Reply()
         self.arrived: SimpleQueue[Seen] = SimpleQueue()
         self._released = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
@@ -78,7 +85,9 @@ class Upstream:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(reply.body)))
                 self.end_headers()
-                self.wfile.write(reply.body)
+                # Nginx may have hung up, since its client does not listen any more.
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(reply.body)
 
             def do_GET(self) -> None:
                 self.answer()

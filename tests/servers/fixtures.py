@@ -1,6 +1,5 @@
 """Fixtures for real servers; a folder of tests that wants them names them in its conftest.py."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,11 +35,9 @@ def rabbitmq(rabbitmq_node: RabbitMQ) -> Iterator[RabbitMQ]:
 
 
 @pytest.fixture
-def broker_url(rabbitmq: RabbitMQ) -> Iterator[str]:
+def broker_url(rabbitmq: RabbitMQ) -> str:
     """A virtual host of the test's own: no other test's messages are in it. (Wiping the node takes it away.)"""
-    name = uuid.uuid4().hex
-    yield rabbitmq.add_vhost(name)
-    rabbitmq.remove_vhost(name)
+    return rabbitmq.fresh_vhost()
 
 
 @pytest.fixture

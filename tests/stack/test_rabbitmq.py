@@ -57,11 +57,17 @@ def test_a_started_node_takes_messages(node: RabbitMQ) -> None:
 
 def test_every_vhost_is_empty_and_its_own(node: RabbitMQ) -> None:
     put(node.url)
-    url = node.add_vhost("another")
-    assert waiting(url) == 0
-    node.remove_vhost("another")
+    first, second = node.fresh_vhost(), node.fresh_vhost()
+    put(first)
+    assert (waiting(first), waiting(second)) == (1, 0)
+
+
+def test_a_wiped_node_has_fresh_vhosts_again(node: RabbitMQ) -> None:
+    before = node.fresh_vhost()
+    node.wipe()
+    assert waiting(node.fresh_vhost()) == 0
     with pytest.raises(AMQPError):
-        waiting(url)
+        waiting(before)
 
 
 @pytest.mark.parametrize("end", [RabbitMQ.stop, RabbitMQ.kill])

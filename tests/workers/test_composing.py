@@ -175,6 +175,7 @@ def _check_bytes(content: bytes) -> None:
     assert max(map(len, lines)) <= 998
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(_SUBJECTS)
 @example(" leading and trailing ")
@@ -189,6 +190,7 @@ def test_every_subject_that_is_let_through_comes_back_as_it_is(subject: str) -> 
         _check(_mail(subject=subject))
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(_TEXTS)
 @example("")
@@ -203,6 +205,7 @@ def test_every_text_that_is_let_through_comes_back_with_its_line_ends_made_crlf(
         _check(_mail(text=text))
 
 
+@pytest.mark.slow
 @given(_RECIPIENTS)
 @example("a" * 64 + "@" + ".".join(["b" * 61] * 3) + ".com")
 @example("?=utf-8?q?x?=@example.com")
@@ -211,6 +214,7 @@ def test_every_address_that_is_let_through_is_the_only_one_in_the_message(text: 
         _check(_mail(recipient=parse_recipient(text, "to")))
 
 
+@pytest.mark.slow
 @given(recipient=_RECIPIENTS, subject=_SUBJECTS, text=_TEXTS)
 def test_so_is_every_mail_of_all_three(recipient: str, subject: str, text: str) -> None:
     refused = refusal(InvalidError, check_subject, subject) or refusal(InvalidError, check_text, text)
@@ -218,6 +222,7 @@ def test_so_is_every_mail_of_all_three(recipient: str, subject: str, text: str) 
         _check(_mail(parse_recipient(recipient, "to"), subject, text))
 
 
+@pytest.mark.slow
 @given(subject=_SUBJECTS, text=_TEXTS, sender=st.emails() | st.text(st.sampled_from("ab@.[]1\"' +"), max_size=12))
 @example(subject="x" * 500, text="", sender='"a b"@example.com')
 @example(subject="", text="", sender='"a@b"@example.com')
@@ -234,6 +239,7 @@ def test_what_the_operator_may_set_composes_too(subject: str, text: str, sender:
         _check(_mail(subject=subject, text=text, sender=sender))
 
 
+@pytest.mark.slow
 @given(_PLAIN_RECIPIENTS, _PLAIN_SUBJECTS, _PLAIN_TEXTS, _PLAIN_SENDERS, st.integers(0, 253_402_300_799_999))
 @example("a" * 64 + "@" + "b" * 9, "x" * 69, "x" * 78, "messaging@localhost", 0)
 @example("a@" + "b" * 72, "x", "", "a" * 54 + "@" + "b" * 17, 1)
@@ -320,6 +326,7 @@ def test_what_is_not_an_address_does_not_compose_even_if_nobody_checked_it(addre
     assert refusal(Exception, compose, _mail(sender=address))
 
 
+@pytest.mark.slow
 @given(st.text() | st.lists(_LINE | _NOT_IN_A_LINE | st.sampled_from("ab@.")).map("".join))
 @example("a@b\n")
 @example("a@b\r\nBcc: x@y")

@@ -345,6 +345,7 @@ def test_it_is_seen_while_it_runs_and_gone_when_it_ended(
     assert heartbeats.alive() == []
 
 
+@pytest.mark.slow
 def test_it_is_seen_while_a_broker_keeps_it_waiting(
     dispatcher: Dispatcher,
     heartbeats: Heartbeats,

@@ -105,8 +105,8 @@ def test_what_was_left_in_the_broker_is_delivered_in_the_next_life(
 def test_what_a_life_did_not_finish_the_next_one_does(
     live: Callable[[], Life], database: Database, maildir: Path
 ) -> None:
-    maildir.touch()  # a relay that is away
     first = live()
+    maildir.touch()  # a relay that is away
     ids = [first.accept() for _ in range(3)]
     until(lambda: first.hold.read() and len(listed(first.outbox, state=State.QUEUED)) == 3)
     first.end()

@@ -38,6 +38,8 @@ from workers.errors import BusyError
 from workers.leases import Leases
 from workers.lifecycle import Lifecycle
 
+pytestmark = pytest.mark.slow
+
 THREADS = 4
 
 

@@ -13,6 +13,8 @@ from messaging.outbox.states import State
 from tests.fixtures.storage import put, url_of
 from tests.servers.processes import Program
 
+pytestmark = pytest.mark.slow
+
 
 def import_root(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """Do what `dramatiq workers.main` does first."""

@@ -56,6 +56,7 @@ def body(message: EmailMessage, kind: str) -> str | None:
     return payload.decode()
 
 
+@pytest.mark.slow
 @given(_TEXTS, st.none() | _TEXTS, st.none() | st.emails(), _FILES)
 @example("a", "b", None, [("a" * 200, "a/b", b"\0" * 100)])
 @example("a", None, "you@example.com", [("日" * 200, "a/b", b"")])

@@ -10,6 +10,8 @@ from tests.fixtures.waiting import until
 from workers import pulse as module
 from workers.pulse import Pulse
 
+pytestmark = pytest.mark.slow
+
 LEASE_S = 0.08
 
 

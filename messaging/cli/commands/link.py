@@ -42,7 +42,7 @@ def _run(options: argparse.Namespace) -> None:
     draft = _draft(options, settings)
     with opened(settings) as database:
         token = Links(DatabaseSecret(database)).make(draft, options.expires)
-    url = f"{(options.at or f'http://{settings.listen}').rstrip('/')}/?link={token}"
+    url = f"{(options.at or f'http://{settings.listen.reachable}').rstrip('/')}/?link={token}"
     if len(url) > _MOST_LINK:
         raise UsageError(f"a link has at most {_MOST_LINK} characters, this one {len(url)}")
     if options.json:

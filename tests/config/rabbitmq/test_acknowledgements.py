@@ -1,10 +1,13 @@
 """Any interleaving of messages that come, end well and end badly."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.rabbitmq.acknowledgements import Acknowledgements
 from tests.fixtures.consumers import ScriptedConsumer
+
+pytestmark = pytest.mark.slow
 
 
 class Worked:

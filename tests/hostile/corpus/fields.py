@@ -1,8 +1,9 @@
 """Header fields that are none, come twice, are huge, or pretend to come from a proxy."""
 
+from base64 import b64encode
 from typing import Final
 
-from tests.hostile.cases import HOST, VICTIM, Case, get, json, request
+from tests.hostile.cases import HOST, KEY, VICTIM, Case, form, get, json, request
 
 _TALK: Final = b"GET /?talktome HTTP/1.1"
 _MAIL: Final = b"/?sendmail=" + VICTIM
@@ -50,11 +51,49 @@ FIELDS: Final = (
     Case("two keys", get(_MAIL, b"X-API-Key: a", b"X-API-Key: b"), (401,), "not known"),
     Case("a key beyond ASCII", get(_MAIL, b"Authorization: Bearer \xc3\xa9"), (401,), "not known"),
     Case("a key of 7 KB", get(_MAIL, b"Authorization: Bearer " + b"a" * 7_000), (401,), "not known"),
+    Case("a key without a word before it", get(_MAIL, b"Authorization: " + KEY), (401,), "behind the word Bearer"),
+    Case("a key behind another word", get(_MAIL, b"Authorization: Token " + KEY), (401,), "behind the word Bearer"),
+    Case("a key for a user", get(_MAIL, b"Authorization: Basic " + b64encode(KEY + b":")), (401,), "behind the word"),
+    Case("a wrong key beside talktome", get(b"/?talktome", b"X-API-Key: msg_none"), (401,), "not known"),
+    Case("a wrong key beside talktome in the query", get(b"/?talktome&key=msg_none"), (401,), "not known"),
+    Case(
+        "a right key and a wrong one", get(_MAIL, b"X-API-Key: " + KEY, b"Authorization: Bearer a"), (401,), "not known"
+    ),
     Case("a user and a password", get(_MAIL, b"Authorization: Basic Og=="), (202,), mails=(VICTIM,)),
     Case("a name with an underscore", get(_MAIL, b"X_API_Key: msg_none"), (202,), mails=(VICTIM,)),
     Case("a client that is none", get(_MAIL, b"X-Forwarded-For: ';--, <b>, 300.1.1.1"), (202,), mails=(VICTIM,)),
     Case("a client of 7 KB", get(_MAIL, b"X-Forwarded-For: " + b"1," * 3_500), (202,), mails=(VICTIM,)),
     Case("a prefetch", get(_MAIL + b"&talktome", b"Sec-Purpose: prefetch;prerender"), (403,), "a prefetch"),
+    *(
+        Case(
+            f"{what} in a page elsewhere",
+            get(
+                _MAIL + b"&talktome",
+                b"Sec-Fetch-Site: cross-site",
+                b"Sec-Fetch-Mode: " + mode,
+                b"Sec-Fetch-Dest: " + to,
+            ),
+            (403,),
+            "a page elsewhere",
+        )
+        for what, mode, to in (
+            ("a picture", b"no-cors", b"image"),
+            ("a script's request", b"cors", b"empty"),
+            ("a frame", b"navigate", b"iframe"),
+        )
+    ),
+    Case(
+        "a form that a page elsewhere sends by itself",
+        form(b"talktome&sendmail=" + VICTIM, b"Sec-Fetch-Site: cross-site", b"Sec-Fetch-Mode: no-cors"),
+        (403,),
+        "a page elsewhere",
+    ),
+    Case(
+        "a link that somebody follows",
+        get(_MAIL, b"Sec-Fetch-Site: cross-site", b"Sec-Fetch-Mode: navigate", b"Sec-Fetch-Dest: document"),
+        (202,),
+        mails=(VICTIM,),
+    ),
     Case(
         "an idempotency key for a GET",
         get(_MAIL + b"&talktome", b"Idempotency-Key: a"),

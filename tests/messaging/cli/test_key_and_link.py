@@ -60,6 +60,19 @@ def test_a_key_makes_the_database_where_there_is_none(
     assert (tmp_path / "var" / "messaging.db").is_file()
 
 
+def test_the_first_key_comes_in_a_link_to_the_page_and_there_is_no_second_one(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["key", "first"])
+    out, _ = capsys.readouterr()
+    url, _, key = out.split()[-1].partition("#key=")
+    assert url == "http://127.0.0.1:8080/"
+    assert service.keys.find(key)
+    main(["key", "first"])
+    assert capsys.readouterr().out == ""
+    assert len(service.keys.list()) == 1
+
+
 def test_a_name_that_is_taken_is_a_failure_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     main(["key", "add", "backup"])
     capsys.readouterr()
@@ -175,6 +188,15 @@ def test_a_link_sends_the_mail_it_was_made_for(service: Service, capsys: pytest.
     assert 7 * 86_400_000 - 60_000 < link.ends_in_ms <= 7 * 86_400_000
 
 
+@pytest.mark.parametrize(("listen", "url"), [("0.0.0.0:81", "http://127.0.0.1:81/"), ("[::]:81", "http://[::1]:81/")])
+def test_a_link_leads_where_this_machine_reaches_a_service_that_listens_everywhere(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], listen: str, url: str
+) -> None:
+    monkeypatch.setenv("LISTEN", listen)
+    main(["link", "me@example.com"])
+    assert capsys.readouterr().out.startswith(f"{url}?link=")
+
+
 def test_a_link_carries_the_greeting_where_it_has_no_words_of_its_own(
     service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -266,6 +288,7 @@ def test_every_command_has_help(arguments: list[str], capsys: pytest.CaptureFixt
     assert f"usage: messaging {arguments[0]}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_module(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "messaging", "key", "add", "backup"]
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}

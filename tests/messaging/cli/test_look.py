@@ -16,7 +16,7 @@ from tests.fixtures.service import Service
 from tests.fixtures.storage import accept
 from tests.messaging.cli.conftest import Run
 
-pytestmark = pytest.mark.usefixtures("seam")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("seam")]
 
 
 def mail_in(service: Service, state: State, recipient: str = "me@example.com") -> str:

@@ -11,6 +11,8 @@ import pytest
 from messaging.cli.main import COMMANDS
 from tests.messaging.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

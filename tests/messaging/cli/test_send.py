@@ -17,6 +17,8 @@ from tests.fixtures.service import Service
 from tests.fixtures.storage import locked
 from tests.messaging.cli.conftest import Run, only_mail
 
+pytestmark = pytest.mark.slow
+
 TO = "me@example.com"
 
 

@@ -12,6 +12,8 @@ from messaging.outbox.records import Mail
 from tests.fixtures.service import Service
 from tests.messaging.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 ME = "me@example.com"
 
 #: As Debian's cron pipes it into `sendmail -i -FCronDaemon -B8BITMIME -oem root`.

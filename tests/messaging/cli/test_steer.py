@@ -13,6 +13,8 @@ from tests.fixtures.service import Service
 from tests.fixtures.storage import accept
 from tests.messaging.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 
 def mails_in(service: Service, state: State, number: int = 1) -> list[str]:
     ids = [accept(service.outbox).id for _ in range(number)]

@@ -134,6 +134,38 @@ def test_a_wrong_key_is_no_key_at_all(service: Service, key: str, method: str, h
 
 
 @either_way
+@any_key
+@pytest.mark.parametrize("wrong", ["", "nonsense", "msg_nonsense"])
+def test_a_wrong_key_is_wrong_beside_talktome_too_and_nothing_is_logged(
+    service: Service, method: str, how: str, wrong: str
+) -> None:
+    parameter, headers = given(how, wrong)
+    answer = send(service, method, "/", f"talktome{parameter}", headers)
+    assert (answer.status, answer.text) == (401, "error: this key is not known here")
+    assert service.log_lines == []
+
+
+@either_way
+@any_key
+def test_with_a_key_the_time_is_logged_whether_the_database_is_there_or_not(
+    service: Service, key: str, method: str, how: str
+) -> None:
+    parameter, headers = given(how, key)
+    assert send(service, method, "/", f"talktome{parameter}", headers).status == 200
+    parameter, headers = given(how, "nobody-can-tell-now")
+    with service.without_database():
+        assert send(service, method, "/", f"talktome{parameter}", headers).status == 200
+    assert len(service.log_lines) == 2
+
+
+@pytest.mark.parametrize("target", ["/?sendmail=me@example.com", "/?talktome"])
+def test_a_key_that_stands_where_none_is_looked_for_is_a_wrong_one(service: Service, key: str, target: str) -> None:
+    answer = service.public.get(target, {"Authorization": key})
+    assert (answer.status, answer.text) == (401, "error: a key in Authorization goes behind the word Bearer")
+    assert (service.mails, service.log_lines) == ([], [])
+
+
+@either_way
 @pytest.mark.parametrize("words", ["subject=Hi", "text=There", "subject=Hi&text=There", "subject=", "text="])
 def test_without_a_key_there_are_no_words_of_ones_own(service: Service, method: str, words: str) -> None:
     answer = send(service, method, "/", f"sendmail=me@example.com&{words}")
@@ -276,7 +308,12 @@ def test_what_is_wrong_is_refused_before_anything_is_done(
     assert answer.status == status
     assert answer.text.startswith("error: sendmail: " if status == 422 else "error: ")
     problem = send(service, method, "/", parameters, JSON).json
-    assert problem.get("field") == ("sendmail" if status == 422 else None)
+    named = {
+        "sendmail=me@example.com&sendmail=you@example.com": "sendmail",
+        "sendmail=me@example.com&talktome&talktome": "talktome",
+        "sendmail=me@example.com&cc=you@example.com": "cc",
+    }
+    assert problem.get("field") == ("sendmail" if status == 422 else named.get(parameters))
     assert service.mails == []
     assert service.log_lines == []
 

@@ -3,6 +3,7 @@
 import pytest
 
 from config.values import rate
+from messaging.outbox.states import State
 from messaging.submission import MOST_MAILS
 from tests.fixtures.client import Answer
 from tests.fixtures.service import MakeService, Service
@@ -123,12 +124,36 @@ def test_the_same_list_many_times_at_once_is_sent_once(service: Service, key: st
     assert len(service.mails) == 3
 
 
-def test_what_a_limit_refused_is_tried_again_with_the_same_list(service: Service) -> None:
+def verdicts(answer: Answer) -> list[tuple[int, str | None]]:
+    return [(result["status"], result.get("id")) for result in answer.json["results"]]
+
+
+def test_what_a_limit_refused_stays_refused_when_the_same_list_comes_again(service: Service) -> None:
     key = service.keys.add("few", rate=rate("2/h"))
-    assert statuses(post(service, [GOOD] * 3, key, Idempotency_Key="one")) == [202, 202, 429]
+    first = post(service, [GOOD, {}, GOOD, GOOD], key, Idempotency_Key="one")
+    assert statuses(first) == [202, 422, 202, 429]
+    for _ in range(2):
+        service.clock.pass_s(3601)
+        again = post(service, [GOOD, {}, GOOD, GOOD], key, Idempotency_Key="one")
+        assert verdicts(again) == verdicts(first)
+        assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(service.mails) == len(service.publisher.ids) == 2
+    assert statuses(post(service, [GOOD], key, Idempotency_Key="two")) == [202]
+
+
+def test_a_list_of_which_nothing_was_accepted_may_come_again(service: Service) -> None:
+    key = service.keys.add("few", rate=rate("1/h"))
+    post(service, GOOD, key)
+    assert post(service, [GOOD], key, Idempotency_Key="one").status == 429
     service.clock.pass_s(3601)
-    assert statuses(post(service, [GOOD] * 3, key, Idempotency_Key="one")) == [202, 202, 202]
-    assert len(service.mails) == 3
+    assert statuses(post(service, [GOOD], key, Idempotency_Key="one")) == [202]
+
+
+def test_what_became_of_the_mails_of_a_list_changes_nothing(service: Service, key: str) -> None:
+    first = post(service, [GOOD, {}, GOOD], key, Idempotency_Key="one")
+    service.bring_into(first.json["results"][0]["id"], State.SENT)
+    service.bring_into(first.json["results"][2]["id"], State.CANCELED)
+    assert verdicts(post(service, [GOOD, {}, GOOD], key, Idempotency_Key="one")) == verdicts(first)
 
 
 def test_a_list_is_stored_as_a_whole_or_not_at_all(service: Service, key: str) -> None:

@@ -17,6 +17,8 @@ from schemathesis.specs.openapi.checks import (
 from tests.fixtures.service import MakeService
 from tests.messaging.endpoints.test_description import every_operation, has_rules, operations
 
+pytestmark = pytest.mark.slow
+
 #: Requests made for each operation, and as many that break its rules.
 REQUESTS = 8
 

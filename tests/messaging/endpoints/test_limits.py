@@ -185,6 +185,7 @@ def test_100_at_the_same_moment_are_no_more_than_one_after_the_other(per_recipie
     assert len(per_recipient.mails) == 3
 
 
+@pytest.mark.slow
 def test_a_victim_gets_no_more_than_the_limit_whatever_is_tried(service: Service) -> None:
     """From 50 clients, with tags, in all cases, by IDN spellings; and nobody else feels it."""
     spellings = [
@@ -201,6 +202,12 @@ def test_a_victim_gets_no_more_than_the_limit_whatever_is_tried(service: Service
     assert len(mails) == len(service.mails) == 3
     assert {answer.status for answer in answers} == {202, 429}
     assert send(service, "you@example.com", "198.51.100.7").status == 202
+
+
+def test_a_mailbox_at_gmail_is_one_however_it_is_dotted_and_mail_goes_where_it_was_sent(service: Service) -> None:
+    spellings = ["meyou@gmail.com", "me.you@googlemail.com", "m.e.y.o.u+tag@gmail.com", "m.eyou@gmail.com"]
+    assert [send(service, each, "198.51.100.7").status for each in spellings] == [202, 202, 202, 429]
+    assert {mail.recipient for mail in service.mails} == set(spellings[:3])
 
 
 def test_neither_addresses_nor_clients_are_kept_for_counting(service: Service) -> None:

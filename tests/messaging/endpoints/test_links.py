@@ -104,6 +104,15 @@ def test_looking_at_a_link_sends_nothing(service: Service, link: str, method: st
     assert service.public.get(link).text.startswith("accepted for ")
 
 
+@pytest.mark.parametrize("form", ["link={token}", "link={token}&talktome"])
+def test_with_an_idempotency_key_a_link_is_refused_and_nothing_done(service: Service, link: str, form: str) -> None:
+    headers = {"Idempotency-Key": "order-1", **JSON}
+    answer = service.public.post_form("/", form.format(token=link[7:]), headers)
+    assert (answer.status, answer.json["field"]) == (400, "Idempotency-Key")
+    assert service.public.get(link, headers).status == 400
+    assert (service.mails, service.log_lines) == ([], [])
+
+
 def test_without_the_database_a_link_waits(service: Service, link: str) -> None:
     with service.without_database():
         assert service.public.get(link).status == 503

@@ -51,8 +51,8 @@ def test_anything_else_needs_a_key_that_is_ours(service: Service, words: dict[st
         ({"email": 5}, 422, "email"),
         ({"email": "me@example.com", "message": "a\0b"}, 422, "message"),
         ({"email": "me@example.com", "subject": "a\tb"}, 422, "subject"),
-        ({"email": "me@example.com", "text": "There"}, 400, None),
-        ({"to": "me@example.com"}, 400, None),
+        ({"email": "me@example.com", "text": "There"}, 400, "text"),
+        ({"to": "me@example.com"}, 400, "to"),
         ([], 400, None),
     ],
 )

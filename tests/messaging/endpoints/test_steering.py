@@ -168,7 +168,7 @@ def test_a_dry_run_counts_what_would_be_changed_and_changes_nothing(
         ({"dry_run": 1}, 422, "dry_run"),
         ({"dry_run": []}, 422, "dry_run"),
         ({"dry_run": None}, 422, "dry_run"),
-        ({"limit": "1"}, 400, None),
+        ({"limit": "1"}, 400, "limit"),
     ],
 )
 @pytest.mark.parametrize("deed", ["cancel", "retry"])

@@ -3,6 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sqlalchemy import event
+
+from messaging.outbox.accepting import Wanted
+from messaging.outbox.database import Database
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
 from messaging.outbox.states import State
 from tests.fixtures.clock import NOON_MS
@@ -42,3 +46,14 @@ def test_many_threads_accept_at_once_and_every_mail_is_there(outbox: Outbox, dat
 def test_a_mail_that_was_never_accepted_is_not_there(outbox: Outbox) -> None:
     mail = accept(outbox)
     assert outbox.read(mail.id[:-1] + ("0" if mail.id[-1] != "0" else "1")) is None
+
+
+def test_each_way_to_accept_commits_where_that_means_synced(outbox: Outbox, database: Database) -> None:
+    committed: list[str] = []
+    for name in ("accepting", "recording", "reading"):
+        event.listen(getattr(database, name), "commit", lambda _connection, name=name: committed.append(name))
+    accept(outbox)
+    assert committed == ["accepting"]
+    wanted = Wanted("alerts@example.org", "me@example.com", "A subject", "A text.")
+    assert len(outbox.accept_all([wanted, wanted])) == 2
+    assert committed == ["accepting"] * 2

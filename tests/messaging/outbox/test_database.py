@@ -81,6 +81,7 @@ def test_a_writer_waits_for_its_turn(database: Database, database_path: Path) ->
     assert done.is_set()
 
 
+@pytest.mark.slow
 def test_who_hurries_waits_no_longer_and_what_is_promised_still_does(
     database: Database, database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

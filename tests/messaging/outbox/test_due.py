@@ -122,6 +122,18 @@ def test_a_late_confirm_touches_only_what_still_is_queued(
     assert state_of(outbox, mail_id) == (state, due_at)
 
 
+def test_a_first_confirm_that_is_noted_late_holds_up_no_mail_that_was_given_back(
+    outbox: Outbox, claims: Claims, due: DueMails
+) -> None:
+    waits, mail = accept(outbox), accept(outbox)
+    claim = claims.claim(mail.id)
+    assert claim is not None
+    claims.finish(Finish(claim, State.QUEUED, NOON_MS, charged=False, attempt=None))
+    due.mark_first_published([waits.id, mail.id])
+    assert state_of(outbox, waits.id) == (State.QUEUED, NOON_MS + PUBLISHED_FOR_MS)
+    assert due.take(10) == Due(publish=[mail.id])
+
+
 def test_a_broker_that_lost_everything_gets_it_again(outbox: Outbox, due: DueMails, database_path: Path) -> None:
     published, unpublished = accept(outbox), accept(outbox)
     due.mark_published([published.id])

@@ -14,8 +14,7 @@ from messaging.outbox.errors import OutboxUnavailableError, SchemaTooNewError
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.schema import metadata
 from messaging.outbox.states import State
-from messaging.outbox.tallies import Tallies
-from messaging.outbox.tallying import MINUTE_MS
+from messaging.outbox.tallies import MINUTE_MS, Tallies
 from messaging.outbox.upgrades import STEPS
 from tests.fixtures.clock import NOON_MS
 from tests.fixtures.storage import accept, connected, url_of
@@ -112,7 +111,6 @@ def test_mails_that_were_finished_before_there_were_counts_are_counted(
     monkeypatch.undo()
     fresh.upgrade()
     tallies = Tallies(fresh, lambda: NOON_MS)
-    assert [tallies.states()[state] for state in (State.SENT, State.FAILED)] == [2, 1]
     assert {state: sum(counts) for state, counts in tallies.series(MINUTE_MS, 60).counts.items()} == {
         State.SENT: 2,
         State.FAILED: 1,
@@ -130,6 +128,7 @@ def test_an_upgrade_that_fails_half_way_leaves_everything_as_it_was(
     assert version_of(database_path) == [(len(STEPS),)]
 
 
+@pytest.mark.slow
 def test_several_processes_may_upgrade_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", UPGRADER]
     pipe = subprocess.PIPE

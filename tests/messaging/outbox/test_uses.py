@@ -76,6 +76,7 @@ def test_it_says_to_the_millisecond_when_there_is_room(rate: Rate, waits: list[i
             times = window.times
 
 
+@pytest.mark.slow
 @given(large_rates, st.lists(st.integers(0, 250), min_size=400, max_size=500))
 def test_a_large_rate_is_held_too_and_what_is_kept_stays_small(rate: Rate, waits: list[int]) -> None:
     period = int(rate.period_s * 1000)

@@ -13,6 +13,8 @@ from workers.errors import RelayError
 from workers.transports import smtp_opening as opening_module
 from workers.transports.dialing import dial
 
+pytestmark = pytest.mark.slow
+
 _URL = "smtp://relay.example.org:25?tls=none"
 
 

@@ -18,6 +18,8 @@ from workers.transports import smtp_connection as connection_module
 from workers.transports import smtp_opening as opening_module
 from workers.transports.transport import Receipt
 
+pytestmark = pytest.mark.slow
+
 
 def deliver(server: SmtpServer, mail: Composed, script: Script | None = None) -> Receipt:
     """Deliver a mail to a server that follows the script, and hang up."""

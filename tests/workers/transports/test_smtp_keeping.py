@@ -18,6 +18,8 @@ from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
 from workers.transports import smtp as module
 from workers.transports.smtp import SmtpTransport
 
+pytestmark = pytest.mark.slow
+
 _MAIL = ["MAIL", "RCPT", "DATA"]
 
 

@@ -14,6 +14,8 @@ from workers.errors import DeliveryError
 from workers.transports import smtp as module
 from workers.transports.smtp import SmtpTransport
 
+pytestmark = pytest.mark.slow
+
 _STAGES: tuple[Stage, ...] = ("MAIL", "RCPT", "DATA", "END")
 
 #: What is answered, by its name here.

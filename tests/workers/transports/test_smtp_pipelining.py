@@ -14,6 +14,8 @@ from workers.errors import BusyError, DeliveryError, RefusedError
 from workers.transports import smtp as module
 from workers.transports import smtp_connection as connection_module
 
+pytestmark = pytest.mark.slow
+
 _MAIL = ["MAIL", "RCPT", "DATA"]
 
 

@@ -1,0 +1,81 @@
+"""`/v1/mailbox`: the mails that were put down in a Maildir instead of being sent."""
+
+import re
+from http import HTTPStatus
+from typing import Any, Final
+
+from messaging.endpoints.listing import limit_of
+from messaging.errors import ForbiddenError, NotFoundError
+from messaging.fields import take_texts
+from messaging.gate import Gate
+from messaging.mailbox import Letter, Mailbox
+from messaging.outbox.filters import EVERYTHING
+from messaging.replies import Answer
+from messaging.request import Request
+from messaging.timestamps import timestamp
+
+#: Not an error: who looks wants to know whether there is a mailbox.
+_NONE: Final = Answer(
+    HTTPStatus.OK, "there is no mailbox: mails go to a relay", {"open": False, "letters": [], "more": False}
+)
+
+
+class Letters:
+    """Shows the Maildir to keys that see all mails.
+
+    Args:
+        gate: finds out who is calling.
+        mailbox: reads it; None where mails go to a relay.
+    """
+
+    def __init__(self, gate: Gate, mailbox: Mailbox | None) -> None:
+        self._gate = gate
+        self._mailbox = mailbox
+
+    def list(self, request: Request) -> Answer:
+        texts = take_texts(request.query(), ("limit", "key"))
+        self._check(request, texts.get("key"))
+        limit = limit_of(texts.get("limit"))
+        if self._mailbox is None:
+            return _NONE
+        letters, more = self._mailbox.newest(limit)
+        document = {"open": True, "letters": [_summary(letter) for letter in letters], "more": more}
+        return Answer(HTTPStatus.OK, f"{len(letters)} mails{', and older ones' if more else ''}", document)
+
+    def get(self, request: Request) -> Answer:
+        self._check(request, take_texts(request.query(), ("key",)).get("key"))
+        letter = self._mailbox.find(request.argument) if self._mailbox else None
+        if letter is None:
+            raise NotFoundError("there is no mail of this name in the mailbox")
+        return Answer(HTTPStatus.OK, f"{letter.fields['subject']}, to {letter.fields['to']}", _document(letter))
+
+    def _check(self, request: Request, key: str | None) -> None:
+        """Let a caller look into the mailbox.
+
+        Raises:
+            UnauthorizedError, ForbiddenError: if they may not.
+        """
+        _, known = self._gate.identify_known(request, key)
+        if known.scope != EVERYTHING:
+            raise ForbiddenError("this is about all mails, and this key sees some of them")
+
+
+def _summary(letter: Letter) -> dict[str, Any]:
+    return {"id": letter.id, "put_down_at": timestamp(letter.put_down_at), "bytes": letter.size, **_plain(letter)}
+
+
+def _document(letter: Letter) -> dict[str, Any]:
+    attachments = [{"name": _whole(name), "bytes": size} for name, size in letter.attachments]
+    return {**_summary(letter), "text": _whole(letter.text), "html": _whole(letter.html), "attachments": attachments}
+
+
+def _plain(letter: Letter) -> dict[str, str]:
+    return {name: _whole(value) for name, value in letter.fields.items()}
+
+
+#: Half a character: no encoding has one, and the standard library reads bytes that it cannot decode as such.
+_HALF: Final = re.compile("[\ud800-\udfff]")
+
+
+def _whole(text: str) -> str:
+    return _HALF.sub("\N{REPLACEMENT CHARACTER}", text)

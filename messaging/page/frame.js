@@ -1,0 +1,54 @@
+// Shows HTML that came from elsewhere, in a frame that can do nothing.
+//
+// The frame runs no script, submits no form and leads nowhere (its sandbox), and fetches nothing (the page's
+// Content-Security-Policy, which it inherits). That policy would take the mail's own looks, too: they are put in place
+// from here, as a style sheet and properties that hold no more than looks.
+
+/** Parses HTML without running or fetching any of it. */
+const policy = globalThis.trustedTypes?.createPolicy("frame", { createHTML: (html) => html });
+
+const NEVER = "script, meta, base, link, iframe, object, embed, frame, frameset, template";
+const REFERENCES = /<(base|meta|link)\b[^>]*>/gi;
+const STYLE = /<style[^>]*>([\s\S]*?)<\/style>/gi;
+const TAG = /<[a-z][^>]*>/gi;
+const INLINE = /(\s|["'])(style|on[a-z]+)(?=\s*=)/gi;
+
+/** A frame with this HTML in it. */
+export function frame(html) {
+  const element = document.createElement("iframe");
+  // Of its own origin so that it can be filled from here; without allow-scripts that opens nothing.
+  element.setAttribute("sandbox", "allow-same-origin");
+  element.title = "The mail as HTML";
+  element.className = "letter";
+  element.addEventListener("load", () => fillFrame(element, html), { once: true });
+  return element;
+}
+
+function fillFrame(element, html) {
+  const inside = element.contentDocument;
+  const { looks, body } = taken(html);
+  inside.body.replaceChildren(...[...body.childNodes].map((node) => inside.adoptNode(node)));
+  for (const node of inside.querySelectorAll("[data-style]")) node.style.cssText = still(node.dataset.style);
+  const sheet = new element.contentWindow.CSSStyleSheet();
+  sheet.replaceSync(`body { font-family: sans-serif; color: #111; background: #fff; overflow-wrap: anywhere; } ${still(looks)}`);
+  inside.adoptedStyleSheets = [sheet];
+  element.height = String(Math.min(2000, Math.max(120, inside.documentElement.scrollHeight + 8)));
+}
+
+/** What the mail holds, and apart from it how it wants to look. */
+function taken(html) {
+  const looks = [...html.matchAll(STYLE)].map((match) => match[1]).join("\n");
+  // Not for safety, which is the sandbox's and the policy's: each breach of that would be told in the console.
+  const quiet = html.replace(STYLE, "").replace(REFERENCES, "").replace(TAG, (tag) => tag.replace(INLINE, "$1 data-$2"));
+  const parsed = new DOMParser().parseFromString(policy ? policy.createHTML(quiet) : quiet, "text/html");
+  for (const node of parsed.querySelectorAll(NEVER)) node.remove();
+  for (const node of parsed.querySelectorAll("[src]:not([src^='data:'])")) node.removeAttribute("src");
+  for (const node of parsed.querySelectorAll("[srcset], [background]")) {
+    node.removeAttribute("srcset");
+    node.removeAttribute("background");
+  }
+  return { looks, body: parsed.body };
+}
+
+/** Looks that refer to nothing elsewhere. */
+const still = (looks) => looks.replace(/@import[^;]*;?/gi, "").replace(/url\([^)]*\)/gi, "none");

@@ -1,0 +1,131 @@
+// The view of all mails: the newest first, live, with filters and pages.
+
+import { Problem, read } from "./api.js";
+import { startBulk } from "./bulk.js";
+import { by, el, fill, show } from "./dom.js";
+import { poll } from "./poll.js";
+import { STATES, answer, badge, timeOf } from "./words.js";
+
+const EVERY_MS = 1500;
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** What the address of this view may say of which mails are meant. */
+const NAMES = ["state", "to", "before"];
+
+let stop = () => {};
+let wanted = new URLSearchParams();
+/** Where the next page is. */
+let older = "";
+
+export const mailsView = {
+  section: "mails",
+  title: "Mails",
+  locked: "The list of mails needs a key.",
+  enter(_argument, query) {
+    wanted = new URLSearchParams(NAMES.filter((name) => query.get(name)).map((name) => [name, query.get(name)]));
+    by("mails-state").value = wanted.get("state") ?? "";
+    by("mails-to").value = wanted.get("to") ?? "";
+    watch();
+  },
+  leave: () => stop(),
+};
+
+export function startMails() {
+  const every = el("option", { value: "" }, "any");
+  by("mails-state").append(every, ...Object.keys(STATES).map((state) => el("option", { value: state }, state)));
+  by("mails-filter").addEventListener("submit", (event) => {
+    event.preventDefault();
+    search();
+  });
+  by("mails-state").addEventListener("change", search);
+  by("mails-older").addEventListener("click", () => go({ ...filter(), before: older }));
+  by("mails-newest").addEventListener("click", () => go(filter()));
+  startBulk(filter, watch);
+}
+
+/** What is filtered by now. */
+function filter() {
+  return Object.fromEntries([...wanted].filter(([name]) => name !== "before"));
+}
+
+function search() {
+  const [state, to] = [by("mails-state").value, by("mails-to").value.trim()];
+  if (ID.test(to)) location.hash = `#mails/${to.toLowerCase()}`;
+  else go({ ...(state && { state }), ...(to && { to }) });
+}
+
+function go(query) {
+  const text = new URLSearchParams(query).toString();
+  location.hash = text ? `#mails?${text}` : "#mails";
+}
+
+function watch() {
+  stop();
+  by("mails-error").textContent = "";
+  by("mails-to").removeAttribute("aria-invalid");
+  const path = `/v1/emails?${new URLSearchParams([...wanted, ["limit", "50"]])}`;
+  let last;
+  stop = poll(async (signal) => {
+    const page = await ask(path, signal);
+    if (page === last) return;
+    last = page;
+    showPage(page ?? { emails: [], next: null });
+    return !page; // with what is asked for wrong, there is nothing to wait for
+  }, EVERY_MS);
+}
+
+/** Read a page; one that is empty and not the last is followed to the next that is not. */
+async function ask(path, signal) {
+  try {
+    let page = await read(path, signal);
+    while (!page.emails.length && page.next) {
+      showEmpty("Looking through older mails…");
+      page = await read(page.next, signal);
+    }
+    return page;
+  } catch (error) {
+    if (!(error instanceof Problem) || ![400, 422].includes(error.status)) throw error;
+    by("mails-error").textContent = `${error.message} Search for an address, for all of a domain by @domain, or for an id.`;
+    by("mails-to").setAttribute("aria-invalid", "true");
+    return null;
+  }
+}
+
+function showPage({ emails, next }) {
+  older = next ? new URL(next, location.href).searchParams.get("before") : "";
+  const rows = by("mails-rows");
+  const known = new Map([...rows.children].map((row) => [row.dataset.id, row]));
+  const fresh = emails.map((mail) => showRow(known.get(mail.id) ?? el("tr", { "data-id": mail.id }), mail));
+  // Only what moves is touched: the focus stays where it is.
+  for (const row of rows.children) if (!fresh.includes(row)) known.get(row.dataset.id).classList.add("gone");
+  for (const row of rows.querySelectorAll(".gone")) row.remove();
+  fresh.forEach((row, i) => rows.children[i] !== row && rows.insertBefore(row, rows.children[i] ?? null));
+  show(by("mails-table"), emails.length);
+  show(by("mails-older"), older);
+  show(by("mails-newest"), wanted.get("before"));
+  showEmpty(emails.length ? "" : nothing());
+}
+
+function showRow(row, mail) {
+  const link = el("a", { href: `#mails/${mail.id}` }, mail.to);
+  const last = mail.last_attempt ? answer(mail.last_attempt) : "";
+  fill(
+    row,
+    el("td", {}, badge(mail.state)),
+    el("th", { scope: "row" }, link),
+    el("td", {}, mail.subject),
+    el("td", {}, timeOf(mail.created_at)),
+    el("td", { class: "words", title: last }, last),
+  );
+  return row;
+}
+
+function nothing() {
+  if (by("mails-error").textContent) return "";
+  if (wanted.get("before")) return "There are no older ones.";
+  return wanted.size ? "No mail matches. Try another state or address." : "No mail yet. Send one, and it appears here.";
+}
+
+function showEmpty(words) {
+  by("mails-none").textContent = words;
+  show(by("mails-none"), words);
+}

@@ -1,0 +1,67 @@
+// The view of how all of it stands.
+
+import { read } from "./api.js";
+import { chart } from "./charts.js";
+import { by, el, fill, show } from "./dom.js";
+import { poll } from "./poll.js";
+import { STATES, ago, ahead, badge, count, number, timeOf } from "./words.js";
+
+const EVERY_MS = 2000;
+
+let stop = () => {};
+
+export const overviewView = {
+  section: "overview",
+  title: "Overview",
+  locked: "The overview needs a key.",
+  enter() {
+    stop();
+    stop = poll(async (signal) => showAll(await read("/v1/overview", signal)), EVERY_MS);
+  },
+  leave: () => stop(),
+};
+
+function showAll(now) {
+  const { hold, oldest_waiting: oldest } = now;
+  showHold(hold);
+  fill(by("overview-states"), ...Object.entries(now.states).map(tile));
+  fill(by("overview-oldest"), ...(oldest ? [`Oldest waiting: `, link(oldest), `, accepted ${ago(oldest.created_at)}.`] : ["Nothing waits."]));
+  fill(by("overview-charts"), chart("Last hour, by the minute", now.minutes), chart("Last 7 days, by the hour", now.hours));
+  show(by("overview-table"), now.workers.length);
+  show(by("overview-nobody"), !now.workers.length);
+  fill(by("overview-workers"), ...now.workers.map(worker));
+  by("overview-queue").textContent = now.queue.trouble
+    ? `The broker's queue is not known: ${now.queue.trouble}. Mails are accepted, and sent when it is back.`
+    : `The broker's queue holds ${count(now.queue.length, "id")}.`;
+}
+
+function showHold(hold) {
+  const place = by("overview-hold");
+  show(place, hold);
+  if (!hold) return;
+  fill(
+    place,
+    el("strong", {}, "The relay is held"),
+    " since ",
+    timeOf(hold.since),
+    `: ${hold.reason}. No mail is lost or charged an attempt; it is tried again ${ahead(hold.probe_at)}, `,
+    timeOf(hold.probe_at),
+    ".",
+  );
+}
+
+const tile = ([state, many]) =>
+  el("li", {}, el("a", { href: `#mails?state=${state}`, title: STATES[state] }, el("strong", {}, number(many)), badge(state)));
+
+const link = (mail) => el("a", { href: `#mails/${mail.id}` }, `a mail that is ${mail.state}`);
+
+function worker(seen) {
+  return el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, `${seen.host} ${seen.pid}`),
+    el("td", {}, timeOf(seen.started_at)),
+    el("td", {}, ago(seen.seen_at)),
+    el("td", {}, number(seen.in_flight)),
+  );
+}

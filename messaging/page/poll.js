@@ -1,0 +1,59 @@
+// Asks again and again while somebody looks.
+
+import { by } from "./dom.js";
+
+/**
+ * Run a task again and again until it is stopped; what it throws is shown, and tried again later.
+ * @param {(signal: AbortSignal) => Promise<boolean|void>} task ends the asking by returning true.
+ * @param {number} pauseMs between two times.
+ * @returns {() => void} stops it, also in the middle.
+ */
+export function poll(task, pauseMs) {
+  const controller = new AbortController();
+  void run(task, pauseMs, controller.signal);
+  return () => controller.abort();
+}
+
+const MOST_PAUSE_MS = 5000;
+
+async function run(task, pauseMs, signal) {
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      if (await task(signal)) return;
+      if (failures) complain("");
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted || error.status === 401) return;
+      if (error.status === undefined) throw error; // a bug of ours, for the console
+      failures += 1;
+      complain(error.message);
+    }
+    await pause(Math.min(MOST_PAUSE_MS, pauseMs * 2 ** Math.max(0, failures - 1)), signal);
+    await seen(signal);
+  }
+}
+
+/** Say what broke above the view; "" when it is whole again. */
+export function complain(words) {
+  const place = by("trouble");
+  if (place.textContent !== words) place.textContent = words;
+  place.hidden = !words;
+}
+
+/** Wait so many milliseconds, or until it is stopped. */
+export function pause(ms, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
+
+/** Wait until the page can be seen. */
+function seen(signal) {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => {
+    document.addEventListener("visibilitychange", resolve, { once: true, signal });
+    signal.addEventListener("abort", resolve, { once: true });
+  });
+}
