@@ -31,7 +31,7 @@ WAITING := --numprocesses=3 --dist=worksteal
 TWO := --numprocesses=2 --dist=worksteal
 
 test: $(VENV)/.installed-dev unit ## all tests; installs the servers they need where it may
-	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool chromium
+	$(BIN)/python -m stack.packages rabbitmq nginx smtp-sink promtool chromium tmux systemd-analyze
 	$(BIN)/python -m pytest $(WAITING) -m "not ($(FAST))" $(UNIT)
 	$(BIN)/python -m pytest $(WAITING) -m "not alone" $(addprefix --ignore=,$(UNIT) $(DRILLS))
 	$(BIN)/python -m pytest -m alone

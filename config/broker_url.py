@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-import pika
-
 from config.secret import Secret
 
 ALLOWED: Final = "memory://, or amqp://[user:password@]host[:5672][/vhost] (amqps:// with TLS), several separated by ;"
@@ -40,6 +38,8 @@ def parse_broker_url(value: str) -> BrokerUrl:
 
 
 def _amqp(url: str) -> Secret:
+    import pika  # 50 ms that a command beside an embedded service need not wait for
+
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0

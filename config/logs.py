@@ -30,7 +30,20 @@ def configure_logging(log_format: str, level: str, stream: TextIO | None = None)
         level: the least severe level that is logged.
         stream: standard error if not given, looked up now and not at import: the `dramatiq` command replaces it.
     """
-    handler = LogWriter(stream or sys.stderr)
+    _use(LogWriter(stream or sys.stderr), log_format, level)
+
+
+def configure_logging_of_a_master(log_format: str, level: str) -> None:
+    """Do the same in a process that forks others: without a thread, which those would not have.
+
+    Args:
+        log_format: `text` or `json`.
+        level: the least severe level that is logged.
+    """
+    _use(logging.StreamHandler(), log_format, level)
+
+
+def _use(handler: logging.Handler, log_format: str, level: str) -> None:
     handler.setFormatter(formatter_of(log_format))
     root = logging.getLogger()
     for former in root.handlers[:]:

@@ -3,16 +3,13 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
-from io import StringIO
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
-
 from config import values
 from config.broker_url import BrokerUrl, parse_broker_url
+from config.environment import text_of
 from config.errors import SettingError
 from config.masking import masked
 from config.relay import Maildir, Relay, parse_relay
@@ -147,6 +144,13 @@ class Settings:
     allowed_recipients: tuple[str, ...] = _row(
         "ALLOWED_RECIPIENTS", values.recipients, "", "comma-separated addresses and `@domains`; empty: all", shown=False
     )
+    aliases: tuple[tuple[str, str], ...] = _row(
+        "ALIASES",
+        values.aliases,
+        "",
+        "whose mail to local names is, for `sendmail`: `root=me@example.com,*=you@example.com`",
+        shown=False,
+    )
     trusted_proxies: int = _row(
         "TRUSTED_PROXIES", values.integer(0, 10), "1", "how many hops of X-Forwarded-For are ours"
     )
@@ -182,7 +186,7 @@ class Settings:
         read: dict[str, Any] = {}
         given: set[str] = set()
         for field_name, setting in TABLE.items():
-            text = _text_of(setting, environ)
+            text = text_of(setting.name, environ) if setting.secret else environ.get(setting.name, "")
             if text:
                 given.add(setting.name)
             read[field_name] = _parsed(setting, text or setting.default)
@@ -194,49 +198,6 @@ class Settings:
 
 #: Field name to row, in the order of the documents.
 TABLE: Final[Mapping[str, Setting]] = {f.name: f.metadata["setting"] for f in fields(Settings) if f.default is MISSING}
-
-
-def environment(environ: Mapping[str, str], directory: Path) -> Mapping[str, str]:
-    """`environ`, with what it lacks filled in from `.env` in `directory`; an empty variable is one that is lacking.
-
-    Raises:
-        SettingError: if that file is there and cannot be read.
-    """
-    path = directory / ".env"
-    try:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(".env", f'"{path}" cannot be read ({_reason(error)})', "a readable text file") from None
-    for binding in parse_stream(StringIO(text)):
-        if binding.error:
-            # Passed over, it could leave open what somebody meant to close.
-            blank = binding.original.string.partition(binding.original.string.strip())[0].count("\n")
-            problem = f"line {binding.original.line + blank} cannot be understood"
-            raise SettingError(".env", problem, "NAME=value, # and a comment, or nothing")
-    # Not interpolated: a password may have "${" in it.
-    from_file = {
-        name: value for name, value in dotenv_values(stream=StringIO(text), interpolate=False).items() if value
-    }
-    return {**from_file, **{name: value for name, value in environ.items() if value}}
-
-
-def _text_of(setting: Setting, environ: Mapping[str, str]) -> str:
-    text = environ.get(setting.name, "")
-    file_name = environ.get(f"{setting.name}_FILE", "") if setting.secret else ""
-    if not file_name:
-        return text
-    if text:
-        raise SettingError(setting.name, f"set twice, here and as {setting.name}_FILE", "one of the two")
-    try:
-        return Path(file_name).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(
-            f"{setting.name}_FILE", f'"{file_name}" cannot be read ({_reason(error)})', "a readable text file"
-        ) from None
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return str(error.strerror) if isinstance(error, OSError) else "not UTF-8"
 
 
 def _parsed(setting: Setting, text: str) -> Any:

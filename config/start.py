@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
+from config.environment import environment
 from config.errors import MessagingError, SettingError
 from config.logs import configure_logging, say
-from config.settings import Settings, environment
+from config.settings import Settings
 
 #: Exit codes: 0 done, 1 failed, 2 used wrongly.
 FAILED: Final = 1

@@ -5,7 +5,6 @@ The text of the `ValueError` says what is allowed, in words that fit after "allo
 
 import re
 from collections.abc import Callable
-from email.headerregistry import Address
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,6 +15,9 @@ from config.secret import Secret
 _DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d)", re.ASCII)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _RATE = re.compile(r"(\d{1,9})/(s|m|h|d)", re.ASCII)
+
+#: A name that this machine may have for somebody, or any.
+_LOCAL_NAME = re.compile(r"[a-z0-9_][a-z0-9_.+-]*|\*", re.ASCII)
 
 #: Longest duration, in seconds: a year. Far longer ones overflow what threads can wait for and what a date can say.
 _MOST_S = 365 * 86400.0
@@ -178,6 +180,8 @@ def path(value: str) -> Path:
 
 def sender(value: str) -> str:
     """The operator's own address; unlike a recipient's it may be at a local host."""
+    from email.headerregistry import Address  # as dear as all else here, and few who parse values need it
+
     try:
         address = Address(addr_spec=value)
     except Exception:  # its parser's own bugs show as AttributeError, IndexError and others
@@ -196,6 +200,19 @@ def recipients(value: str) -> tuple[str, ...]:
         if entry.count("@") != 1 or entry.endswith("@") or not plain:
             raise ValueError("addresses and @domains separated by commas, such as me@example.com,@example.org")
     return entries
+
+
+def aliases(value: str) -> tuple[tuple[str, str], ...]:
+    """`root=me@example.com,*=you@example.com`: local names, in lower case, and whose they are; `*` is any other."""
+    pairs = tuple(tuple(map(str.strip, part.split("=", 1))) for part in value.split(",") if part.strip())
+    entries = {pair[0].lower(): pair[-1] for pair in pairs}
+    for name, address in entries.items():
+        plain = address.isascii() and address.isprintable() and " " not in address
+        if not _LOCAL_NAME.fullmatch(name) or not plain or not re.fullmatch(r"[^@]+@[^@]+", address):
+            raise ValueError("NAME=ADDRESS separated by commas, such as root=me@example.com; the name * is any other")
+    if len(entries) != len(pairs):
+        raise ValueError("each name once")
+    return tuple(entries.items())
 
 
 def networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -1,6 +1,6 @@
 """`python -m messaging`."""
 
-from messaging.command_line import main
+from messaging.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -17,6 +17,7 @@ from messaging.digests import Digests
 from messaging.endpoints.health import Check, Healthz, check_hold, check_seen
 from messaging.endpoints.source import Compose
 from messaging.gate import Gate
+from messaging.greeting import Greeting
 from messaging.instance import instance_of
 from messaging.intake import Intake
 from messaging.keys import Keys
@@ -42,7 +43,7 @@ from messaging.overview import Overseer
 from messaging.publisher import BrokerPublisher
 from messaging.repeats import Repeats
 from messaging.routes import Parts, internal_router, public_router
-from messaging.sending import Greeting, Sending
+from messaging.sending import Sending
 from messaging.talktome import TalktomeLog
 from messaging.waiting import Waits
 

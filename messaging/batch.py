@@ -7,11 +7,12 @@ from typing import Any
 
 from messaging.errors import RequestError
 from messaging.gate import Caller
+from messaging.greeting import Names
 from messaging.order import Order, Sent
 from messaging.repeats import REPLAYED
 from messaging.replies import Answer, Headers
 from messaging.request import Request
-from messaging.sending import Names, Sending
+from messaging.sending import Sending
 from messaging.submission import submission
 from messaging.views import accepted_document
 

@@ -1,16 +1,15 @@
 """The one way in which a request sends a mail, whatever its path and form."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
 
 from messaging.addresses import parse_recipient
 from messaging.conditions import Conditions
-from messaging.draft import Draft, check_subject, check_text
+from messaging.draft import Draft
 from messaging.errors import BadRequestError, InvalidError, RequestError, TooManyRequestsError
 from messaging.fields import take_texts
 from messaging.gate import STRANGER, Caller, Gate
+from messaging.greeting import Greeting, Names
 from messaging.intake import Intake
 from messaging.links import Links
 from messaging.order import Order, Sent
@@ -18,22 +17,6 @@ from messaging.outbox.errors import LimitReachedError, LimitWasReachedError, Ter
 from messaging.outbox.records import NO_EXTRAS, Accepted, Extras, Mail
 from messaging.repeats import IDEMPOTENCY_KEY, idempotency_key
 from messaging.request import Request
-
-
-@dataclass(frozen=True, slots=True)
-class Greeting:
-    """The operator's words: all that a stranger can send."""
-
-    subject: str
-    text: str
-
-
-class Names(NamedTuple):
-    """What the fields of a mail are called in a request."""
-
-    recipient: str
-    subject: str = "subject"
-    text: str = "text"
 
 
 def read_fields(request: Request, names: Names) -> dict[str, str]:
@@ -180,12 +163,7 @@ class Sending:
             self._gate.check_greeting(caller)
             return Draft(to, self._greeting.subject, self._greeting.text)
         self._gate.check_own_words(caller)
-        return Draft(
-            to,
-            check_subject(self._greeting.subject if subject is None else subject, names.subject),
-            check_text(text or "", names.text),
-            extras,
-        )
+        return self._greeting.draft(to, subject, text, extras, names)
 
 
 def _sent(accepted: Accepted, order: Order) -> Sent:

@@ -1,6 +1,6 @@
 """How a mail is shown: as a JSON document and as one line of text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from config.masking import mask
@@ -94,6 +94,11 @@ def summary_document(mail: Mail, last: Attempt | None) -> dict[str, Any]:
         "status_url": status_url(mail),
         **_marks(mail),
     }
+
+
+def page_document(mails: Sequence[Mail], last_attempts: Mapping[str, Attempt], following: str | None) -> dict[str, Any]:
+    """Some mails, and where more are; None if there are no more."""
+    return {"emails": [summary_document(mail, last_attempts.get(mail.id)) for mail in mails], "next": following}
 
 
 def status_line(mail: Mail, attempts: Sequence[Attempt] = (), remark: str = "") -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
+from config.environment import environment
 from config.errors import MessagingError, SettingError
 from config.masking import mask
-from config.settings import Settings, environment
+from config.settings import Settings
 from config.start import FAILED, USED_WRONGLY
 from config.values import endpoint
 from stack.addresses import check_free, edge_listen, edge_rate, reachable, tunnel_address
@@ -88,10 +89,10 @@ def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: Rabbi
         # What calls an address of its own machine calls from that address: only Nginx here, and other local programs.
         up["PROXY_ADDRESSES"] = reachable(settings.listen).host
     python = [sys.executable, "-m"]
-    sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads), "--skip-logging"]
+    sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads)]
     parts = [
         Part("web", [*python, "messaging", "serve"], up),
-        Part("workers", [*python, "dramatiq", "workers.main", *sizes], up),
+        Part("workers", [*python, "workers", *sizes], up),
         Part("nginx", edge.prepare(), up, end_by=signal.SIGQUIT, ends_first=True),
     ]
     ended = threading.Event()

@@ -47,6 +47,8 @@ REQUIREMENTS: Final = {
         packages=("prometheus",),
         units=("prometheus.service", "prometheus-node-exporter.service"),
     ),
+    "tmux": Requirement(programs=("tmux",), packages=("tmux",)),
+    "systemd-analyze": Requirement(programs=("systemd-analyze",), packages=("systemd",)),
     "chromium": Requirement(
         programs=("chromium-headless-shell",), packages=("chromium-headless-shell", "fonts-dejavu-core")
     ),

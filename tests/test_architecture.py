@@ -29,11 +29,12 @@ _WORKER_ROOT = "workers.main"
 
 #: Who may import a root, and only they.
 _CALLERS = {
-    _WEB_ROOT: {"messaging.command_line", _DOCTOR_ROOT},
-    _DOCTOR_ROOT: {"messaging.command_line"},
-    "messaging.command_line": {"messaging.__main__"},
+    _WEB_ROOT: {"messaging.cli.commands.serve", _DOCTOR_ROOT},
+    _DOCTOR_ROOT: {"messaging.cli.commands.doctor"},
+    "messaging.cli.main": {"messaging.__main__", "messaging.cli.commands.completion"},
     "messaging.__main__": set(),
     _WORKER_ROOT: set(),
+    "workers.__main__": set(),
     "stack.__main__": set(),
 }
 

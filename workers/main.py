@@ -7,14 +7,14 @@ from multiprocessing.util import Finalize
 
 import dramatiq
 
-from config.errors import SettingError
 from config.logs import configure_logging
 from config.processor import keep_to_one_processor
-from config.start import USED_WRONGLY, exit_with, service_settings_or_exit
+from config.start import exit_with, service_settings_or_exit
 from config.uncaught import log_uncaught
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxError
 from workers.assembly import assemble_worker
+from workers.embedded_refusal import refuse_embedded
 from workers.parent import die_with_parent
 
 die_with_parent()
@@ -24,15 +24,7 @@ configure_logging(settings.log_format, settings.log_level, sys.__stderr__)
 # A process of `multiprocessing` ends without what others do at their end.
 Finalize(None, logging.shutdown, exitpriority=0)
 log_uncaught()
-if settings.broker_url.embedded:
-    exit_with(
-        SettingError(
-            "BROKER_URL",
-            "memory:// has its workers inside the web process",
-            "amqp://… for workers of their own",
-        ),
-        USED_WRONGLY,
-    )
+refuse_embedded(settings.broker_url)
 keep_to_one_processor()
 database = Database(settings.database_url)
 

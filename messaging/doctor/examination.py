@@ -56,7 +56,7 @@ def examine(url: str | None = None, recipient: str | None = None) -> Iterator[Fi
         if url:
             yield from _way_in(read[0], database, url)
         if recipient:
-            yield find("mail", partial(check_mail, Outbox(database), read[0], recipient))
+            yield find("mail", partial(check_mail, Outbox(database, publish_within_ms=0), read[0], recipient))
     finally:
         database.close()
 

@@ -8,6 +8,7 @@ from messaging.endpoints.confirmation import confirmation
 from messaging.errors import BadRequestError, RequestError, UnavailableError
 from messaging.fields import named, take_texts
 from messaging.gate import Gate
+from messaging.greeting import Names
 from messaging.intent import check_meant
 from messaging.order import Order, Sent
 from messaging.outbox.errors import OutboxUnavailableError
@@ -15,7 +16,7 @@ from messaging.outlook import Outlook
 from messaging.repeats import idempotency_key
 from messaging.replies import Answer, Headers, Reply
 from messaging.request import Request
-from messaging.sending import Names, Sending
+from messaging.sending import Sending
 from messaging.talktome import TalktomeLog
 from messaging.views import accepted_document, accepted_headers, accepted_line
 

@@ -9,6 +9,7 @@ from messaging.batch import send_batch
 from messaging.errors import BadRequestError, NotFoundError
 from messaging.fields import take_texts
 from messaging.gate import Caller, Gate
+from messaging.greeting import Names
 from messaging.order import Sent
 from messaging.outbox.ids import is_id
 from messaging.outbox.outbox import Outbox
@@ -16,7 +17,7 @@ from messaging.outbox.records import Mail
 from messaging.outlook import Outlook
 from messaging.replies import Answer
 from messaging.request import Request
-from messaging.sending import Names, Sending
+from messaging.sending import Sending
 from messaging.submission import KEY, read_body, submission
 from messaging.views import (
     accepted_document,

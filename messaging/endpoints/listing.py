@@ -11,7 +11,7 @@ from messaging.gate import Gate
 from messaging.outbox.listing import Listing
 from messaging.replies import Answer
 from messaging.request import Request
-from messaging.views import summary_document
+from messaging.views import page_document
 
 #: Mails of one page: those that are not asked otherwise, and the most.
 USUAL_LIMIT: Final = 50
@@ -39,12 +39,8 @@ class Mails:
         page = self._listing.page(wanted, limit)
         last = self._listing.last_attempts(page.mails)
         following = next_url(wanted, page.before, limit) if page.before else None
-        document = {
-            "emails": [summary_document(mail, last.get(mail.id)) for mail in page.mails],
-            "next": following,
-        }
         line = f"{len(page.mails)} mails{f', older ones: {following}' if following else ''}"
-        return Answer(HTTPStatus.OK, line, document)
+        return Answer(HTTPStatus.OK, line, page_document(page.mails, last, following))
 
 
 def limit_of(text: str | None) -> int:

@@ -7,13 +7,14 @@ from typing import Any, Final
 from messaging.endpoints.emails import find
 from messaging.fields import take_texts
 from messaging.gate import Gate
+from messaging.greeting import Names
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
 from messaging.outbox.states import State
 from messaging.outlook import Outlook
 from messaging.replies import Answer
 from messaging.request import Request
-from messaging.sending import Names, Sending, read_fields
+from messaging.sending import Sending, read_fields
 from messaging.views import accepted_headers, aside, status_line
 
 _NAMES: Final = Names("email", text="message")

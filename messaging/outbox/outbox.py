@@ -35,6 +35,8 @@ class Outbox:
         database: where the mails are.
         clock: tells the time in milliseconds since 1970, UTC.
         most_accepts: how many mails may be accepted at the same time while the database is slow.
+        publish_within_ms: how long who accepts a mail has to publish it; 0 for who does not, so that a dispatcher
+            does so at its next look.
         patience_s: while storing the mails before takes longer than this, in seconds, others are not accepted: who
             wants to send one hears so at once.
     """
@@ -46,9 +48,11 @@ class Outbox:
         *,
         most_accepts: int = sys.maxsize,
         patience_s: float = 1.0,
+        publish_within_ms: int = PUBLISH_WITHIN_MS,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._publish_within_ms = publish_within_ms
         self._accepts = GroupCommit(database.accepting, self._accept, patience_s=patience_s, most=most_accepts)
         self._batches = GroupCommit(
             database.accepting, self._accept_batches, limit=1, patience_s=patience_s, most=most_accepts
@@ -70,8 +74,8 @@ class Outbox:
         Raises:
             LimitReachedError, OtherContentError: if its terms forbid it.
         """
-        mail = _new(self._clock(), sender, recipient, subject, text, test=test, rich=extras is not NO_EXTRAS)
-        result = self._accepts.submit((mail, terms, extras))
+        wanted = Wanted(sender, recipient, subject, text, test, terms, extras)
+        result = self._accepts.submit(self._wish(self._clock(), wanted))
         if isinstance(result, TermsError):
             raise result
         return result
@@ -87,7 +91,7 @@ class Outbox:
             What became of each.
         """
         now = self._clock()
-        return self._batches.submit(([_wish(now, each) for each in wanted], once))
+        return self._batches.submit(([self._wish(now, each) for each in wanted], once))
 
     def _accept(self, connection: Connection, wishes: Sequence[Wish]) -> Sequence[Accepted | TermsError]:
         # The time in the transaction, since one comes after the other there: who waited must not be from before.
@@ -126,26 +130,19 @@ class Outbox:
         with transaction(self._database.recording) as connection:
             connection.execute(text("UPDATE schema_version SET version = version"))
 
-
-def _wish(now: int, wanted: Wanted) -> Wish:
-    rich = wanted.extras is not NO_EXTRAS
-    words = (wanted.sender, wanted.recipient, wanted.subject, wanted.text)
-    return _new(now, *words, test=wanted.test, rich=rich), wanted.terms, wanted.extras
-
-
-def _new(now: int, sender: str, recipient: str, subject: str, text: str, *, test: bool, rich: bool) -> Mail:
-    """A mail as it is when it is accepted."""
-    return Mail(
-        id=new_id(now),
-        state=State.QUEUED,
-        due_at=now + PUBLISH_WITHIN_MS,
-        attempts=0,
-        created_at=now,
-        finished_at=None,
-        sender=sender,
-        recipient=recipient,
-        subject=subject,
-        text=text,
-        test=test,
-        rich=rich,
-    )
+    def _wish(self, now: int, wanted: Wanted) -> Wish:
+        mail = Mail(
+            id=new_id(now),
+            state=State.QUEUED,
+            due_at=now + self._publish_within_ms,
+            attempts=0,
+            created_at=now,
+            finished_at=None,
+            sender=wanted.sender,
+            recipient=wanted.recipient,
+            subject=wanted.subject,
+            text=wanted.text,
+            test=wanted.test,
+            rich=wanted.extras is not NO_EXTRAS,
+        )
+        return mail, wanted.terms, wanted.extras

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import Column, Connection, delete, select
+from sqlalchemy import Column, Connection, delete, func, select
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
@@ -44,6 +44,20 @@ class Retention:
             removed = 0 if self._keep_ms is None else _remove_mails(connection, now - self._keep_ms)
             connection.execute(delete(tallies).where(tallies.c.at < now - _TALLIED_MS))
         return ended + removed
+
+    def count(self) -> int:
+        """Count the mails that have been kept for long enough.
+
+        Raises:
+            OutboxUnavailableError: if the database is away.
+        """
+        if self._keep_ms is None:
+            return 0
+        before = self._clock() - self._keep_ms
+        old = select(func.count()).where(mails.c.id < first_id(before), mails.c.finished_at < before)
+        with transaction(self._database.reading) as connection:
+            count: int = connection.execute(old).scalar_one()
+        return count
 
 
 def _remove_ended(connection: Connection, name: Column[str], ends_at: Column[int], now: int) -> int:

@@ -127,14 +127,21 @@ class Steering:
             count: int = connection.execute(deed.select(wanted, func.count())).scalar_one()
         return count
 
-    def do_all(self, deed: Deed, wanted: Filter) -> Steered:
-        """Do a deed to many mails, a few in a transaction; each is changed as a whole, or not at all."""
+    def do_all(self, deed: Deed, wanted: Filter, told: Callable[[int], None] = lambda _changed: None) -> Steered:
+        """Do a deed to many mails, a few in a transaction; each is changed as a whole, or not at all.
+
+        Args:
+            deed: what is done.
+            wanted: to which of those that it can be done to.
+            told: called after each transaction, with how many mails were changed so far; may break it off.
+        """
         with transaction(self._database.reading) as connection:
             ids = connection.execute(deed.select(wanted, mails.c.id).limit(MOST_AT_ONCE)).scalars().all()
         changed = 0
         for first in range(0, len(ids), _BATCH):
             with transaction(self._database.accepting) as connection:
                 changed += self._change(connection, deed, ids[first : first + _BATCH])
+            told(changed)
             time.sleep(_PAUSE_S)
         return Steered(changed, self.count(deed, wanted))
 

@@ -161,4 +161,5 @@ def upgrade(connection: Connection) -> None:
     for step in STEPS[version:]:
         for statement in step:
             connection.execute(text(statement))
-    connection.execute(text("UPDATE schema_version SET version = :version"), {"version": len(STEPS)})
+    if version < len(STEPS):
+        connection.execute(text("UPDATE schema_version SET version = :version"), {"version": len(STEPS)})

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from config.environment import environment
 from config.errors import SettingError
-from config.settings import environment
 
 
 @pytest.mark.parametrize("line", ["OPEN_SENDMAIL false", "= x", "'A=1", "A='1"])

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from config.broker_url import BrokerUrl
+from config.environment import environment
 from config.errors import SettingError
 from config.relay import Maildir, SmtpRelay
 from config.secret import Secret
-from config.settings import TABLE, Settings, environment
+from config.settings import TABLE, Settings
 from config.values import Endpoint, Rate
 
 #: For each setting a value that cannot be used.
@@ -39,6 +40,7 @@ BAD = {
     "OPEN_PER_CLIENT": "0/h",
     "OPEN_TOTAL": "many",
     "ALLOWED_RECIPIENTS": "example.com",
+    "ALIASES": "root",
     "TRUSTED_PROXIES": "11",
     "PROXY_ADDRESSES": "nginx",
     "MAX_BODY_BYTES": "1kB",
@@ -69,6 +71,7 @@ def test_every_setting_has_a_default() -> None:
     assert settings.open_per_client == Rate(20, 3600)
     assert settings.open_total == Rate(200, 3600)
     assert settings.allowed_recipients == ()
+    assert settings.aliases == ()
     assert settings.trusted_proxies == 1
     assert settings.proxy_addresses == (ip_network("127.0.0.0/8"), ip_network("::1"))
     assert settings.max_body_bytes == 262144

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.slow
 _ROOT = Path(__file__).parents[2]
 
 _SERVE = ("messaging", "serve")
-_WORKERS = ("dramatiq", "workers.main", "-p", "1", "-t", "1")
+_WORKERS = ("workers", "-p", "2", "-t", "1")
+_PLAIN_WORKERS = ("dramatiq", "workers.main", "-p", "1", "-t", "1")
 
 
 def _start(folder: Path, *module: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -80,8 +81,14 @@ def test_a_secret_in_the_file_is_not_said(tmp_path: Path) -> None:
     assert "hunter2" not in done.stderr
 
 
-def test_a_worker_process_says_one_line_between_those_of_dramatiq(tmp_path: Path) -> None:
+def test_the_workers_say_one_line_between_them(tmp_path: Path) -> None:
     done = _start(tmp_path, *_WORKERS, BROKER_URL="amqp://localhost:1", LEASE="0s")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (USED_WRONGLY, "", 1)
+    assert done.stderr.startswith('messaging: LEASE: "0s" cannot be used; allowed: a duration above zero ')
+
+
+def test_a_worker_process_says_one_line_between_those_of_dramatiq(tmp_path: Path) -> None:
+    done = _start(tmp_path, *_PLAIN_WORKERS, BROKER_URL="amqp://localhost:1", LEASE="0s")
     lines = done.stderr.splitlines()
     # The master, which knows nothing of settings, says that it starts and mostly that it ends.
     (said,) = (line for line in lines if "dramatiq.MainProcess" not in line)
@@ -89,8 +96,9 @@ def test_a_worker_process_says_one_line_between_those_of_dramatiq(tmp_path: Path
     assert (done.returncode, done.stdout) == (USED_WRONGLY, "")
 
 
-def test_workers_of_their_own_need_a_broker_of_their_own(tmp_path: Path) -> None:
-    done = _start(tmp_path, "workers.main")
+@pytest.mark.parametrize("module", ["workers.main", "workers"])
+def test_workers_of_their_own_need_a_broker_of_their_own(tmp_path: Path, module: str) -> None:
+    done = _start(tmp_path, module)
     assert (done.returncode, done.stdout) == (USED_WRONGLY, "")
     assert done.stderr.startswith("messaging: BROKER_URL: memory:// has its workers inside the web process; allowed: ")
     assert done.stderr.count("\n") == 1

@@ -302,6 +302,31 @@ def test_anything_else_is_not_a_recipient(value: str) -> None:
         values.recipients(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "pairs"),
+    [
+        ("", ()),
+        ("root=me@example.com", (("root", "me@example.com"),)),
+        (" Root = me+a=b@example.com , *=You@example.org,", (("root", "me+a=b@example.com"), ("*", "You@example.org"))),
+    ],
+)
+def test_aliases_are_local_names_and_whose_they_are(value: str, pairs: tuple[tuple[str, str], ...]) -> None:
+    assert values.aliases(value) == pairs
+
+
+@pytest.mark.parametrize(
+    "value", ["root", "=a@b", "root=", "root=me", "root=a@b c@d", "a b=a@b", "root@x=a@b", "a=a@é", "root=a@b;x=a@b"]
+)
+def test_anything_else_is_no_alias(value: str) -> None:
+    with pytest.raises(ValueError, match="NAME=ADDRESS separated by commas"):
+        values.aliases(value)
+
+
+def test_a_local_name_is_one_person_s() -> None:
+    with pytest.raises(ValueError, match="each name once"):
+        values.aliases("root=a@b,ROOT=c@d")
+
+
 @pytest.mark.parametrize("value", ["me", "me@example.com", "abcd efgh", "~!@#$%^&*()", ""])
 def test_a_login_is_printable_ascii(value: str) -> None:
     assert values.ascii_text(value) == value
@@ -327,6 +352,7 @@ def test_anything_else_is_neither_a_duration_nor_off(value: str) -> None:
 
 
 _PARSERS = [
+    (values.aliases, "NAME=ADDRESS"),
     (values.ascii_text, "printable ASCII characters"),
     (values.boolean, "true or false"),
     (values.choice("text", "json"), "text or json"),

@@ -100,7 +100,8 @@ class System:
         under = clock.command if clock else []
         self.web = self._program("web", [*under, "messaging", "serve"])
         numbers = ["-p", str(processes), "-t", str(threads)]
-        self.workers = self._program("workers", [*under, "dramatiq", workers, *numbers])
+        command = ["workers"] if workers == "workers.main" else ["dramatiq", workers]
+        self.workers = self._program("workers", [*under, *command, *numbers])
         self._embedded = self.environ.get("BROKER_URL", "memory://") == "memory://"
         self._started = ExitStack()
 

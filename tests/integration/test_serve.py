@@ -22,7 +22,7 @@ from config.errors import SettingError
 from config.settings import Settings
 from config.values import Endpoint
 from messaging import serve as module
-from messaging.command_line import main
+from messaging.cli.main import main
 from messaging.outbox.states import State
 from tests.fixtures.client import JSON
 from tests.fixtures.sockets import Connection

@@ -136,7 +136,7 @@ def test_everything_ends_with_its_own_rabbitmq(tmp_path: Path) -> None:
         up.assert_gone()
 
 
-@pytest.mark.parametrize("part", ["messaging serve", "dramatiq workers.main", "nginx: master"])
+@pytest.mark.parametrize("part", ["messaging serve", "-m workers", "nginx: master"])
 def test_everything_ends_with_a_part_that_dies(tmp_path: Path, broker_url: str, part: str) -> None:
     with running(tmp_path, BROKER_URL=broker_url) as up:
         os.kill(up.pid_of(part), signal.SIGKILL)

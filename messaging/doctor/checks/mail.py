@@ -10,7 +10,7 @@ from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
 from messaging.outbox.states import State
 
-#: How long the mail may take, in seconds: a dispatcher finds it within 6.
+#: How long the mail may take, in seconds: a dispatcher finds it within one.
 WITHIN_S: Final = 30.0
 
 _LOOK_EVERY_S: Final = 0.1

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from config.environment import environment
 from config.errors import SettingError
-from config.settings import TABLE, Settings, environment
+from config.settings import TABLE, Settings
 from messaging.doctor.finding import TroubleError
 
 

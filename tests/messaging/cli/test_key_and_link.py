@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.values import Rate
-from messaging.command_line import main
+from messaging.cli.main import main
 from messaging.draft import Draft
 from messaging.links import Links
 from messaging.outbox.secret import DatabaseSecret
@@ -291,6 +291,6 @@ def test_every_command_has_help(arguments: list[str], capsys: pytest.CaptureFixt
 @pytest.mark.slow
 def test_it_runs_as_a_module(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "messaging", "key", "add", "backup"]
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout.split()[-1][:4]) == (0, "msg_")

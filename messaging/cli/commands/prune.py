@@ -1,0 +1,46 @@
+"""`prune`: what has been finished for long enough goes now, and not when a dispatcher has time for it."""
+
+import argparse
+
+from config import values
+from config.settings import Settings
+from messaging.cli.arguments import add_json, argument
+from messaging.cli.connecting import environment_here, only_here
+from messaging.cli.errors import UsageError
+from messaging.cli.local import opened
+from messaging.cli.output import print_json, print_line
+from messaging.cli.progress import progress
+from messaging.outbox.retention import Retention
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--older-than",
+        metavar="DURATION",
+        type=argument(values.positive_duration),
+        help="finished for longer than this; RETENTION without",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only count them")
+    add_json(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    only_here("prune")
+    settings = Settings.load(environment_here())
+    keep_s = options.older_than or settings.retention_s
+    if keep_s is None:
+        raise UsageError("RETENTION is off: say --older-than")
+    with opened(settings) as database:
+        retention = Retention(database, keep_s)
+        total = left = retention.count()
+        if not options.dry_run:
+            with progress(total, "removed") as advance:
+                while retention.prune():
+                    before, left = left, retention.count()
+                    advance(before - left)
+    removed = total - left
+    if options.json:
+        print_json({"dry_run": options.dry_run, "removed": removed, "left": left})
+    else:
+        print_line(f"{total} mails would be removed" if options.dry_run else f"{removed} mails removed")

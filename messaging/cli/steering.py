@@ -1,0 +1,87 @@
+"""What `retry` and `cancel` have in common: one mail by its id, or all of a selection."""
+
+import argparse
+
+from messaging.cli.arguments import add_json, add_selection
+from messaging.cli.connecting import connected
+from messaging.cli.errors import INTERRUPTED, UsageError
+from messaging.cli.interrupts import Interrupts
+from messaging.cli.output import print_json, print_line, say
+from messaging.cli.progress import progress
+from messaging.cli.service import Deed, Selection, Service
+from messaging.cli.words import state_words
+
+#: What has been done to a mail then.
+_DONE: dict[Deed, str] = {"cancel": "canceled", "retry": "retried"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", nargs="?", help="of one mail")
+    add_selection(parser)
+    parser.add_argument("--all", action="store_true", help="all that it can be done to")
+    parser.add_argument("--dry-run", action="store_true", help="only count those of a selection")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace, deed: Deed) -> None:
+    """Do a deed to what the options say.
+
+    Raises:
+        UsageError: if they say nothing, or two things.
+    """
+    selection = Selection(options.state, options.to, options.before)
+    some = bool(selection.parameters()) or options.all
+    if bool(options.id) == some:
+        raise UsageError("one of the two: an ID, or which mails are meant (--state, --to, --before, --all)")
+    if options.id and options.dry_run:
+        raise UsageError("--dry-run is for a selection")
+    with connected() as service:
+        if options.id:
+            mail = service.steer(deed, options.id)
+            _show(f"{mail['id']} {state_words(mail)}", mail, options)
+        elif options.dry_run:
+            count = service.count(deed, selection)
+            _show(f"{count} mails would be {_DONE[deed]}", {"dry_run": True, "changed": 0, "left": count}, options)
+        else:
+            _steer_all(service, deed, selection, options)
+
+
+def _steer_all(service: Service, deed: Deed, selection: Selection, options: argparse.Namespace) -> None:
+    """Do a deed to many mails; Ctrl-C ends that between two transactions, and a second one at once.
+
+    Raises:
+        SystemExit: with that code when it is interrupted.
+    """
+    total = service.count(deed, selection)
+    with Interrupts() as interrupts, progress(total, _DONE[deed]) as advance:
+        changed, left = 0, total
+        while left and not interrupts.came:
+            before = changed
+
+            def told(so_far: int, before: int = before) -> None:
+                nonlocal changed
+                advance(before + so_far - changed)
+                changed = before + so_far
+                interrupts.check()
+
+            try:
+                left = service.steer_all(deed, selection, told)["left"]
+            except KeyboardInterrupt:
+                break
+            # Those that have come since, or are where they were again, would be done to for ever.
+            if changed >= total or changed == before:
+                break
+    if interrupts.came:
+        say("interrupted; the others are as they were")
+        left = service.count(deed, selection)
+    line = f"{changed} mails {_DONE[deed]}, {left} left"
+    _show(line, {"dry_run": False, "changed": changed, "left": left}, options)
+    if interrupts.came:
+        raise SystemExit(INTERRUPTED)
+
+
+def _show(line: str, document: object, options: argparse.Namespace) -> None:
+    if options.json:
+        print_json(document)
+    else:
+        print_line(line)
