@@ -17,7 +17,6 @@ SETTINGS: Final = {
     "LEASE": "3s",
     "HOLD_PROBE": "1s",
     "RETRY_SCHEDULE": "1s,1s,1s,2s,2s,2s,2s,2s,2s",
-    "LOG_LEVEL": "warning",
 }
 
 #: Longest time to recover, in seconds, in every scenario.
