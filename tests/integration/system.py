@@ -109,7 +109,11 @@ class System:
         return Program([sys.executable, "-m", *arguments], self.folder / f"{name}.out", self.environ, self.folder)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._started.close()  # what stays would work on the next test's mails
+            raise
         return self
 
     def start(self) -> None:
