@@ -374,6 +374,7 @@ def test_what_the_broker_refuses_or_still_has_was_not_published_now(
     first = clock()
     with pytest.raises(QueueError, match="gone"):
         dispatcher.step()
+    assert [outbox.published_at(mail_id) for mail_id in due] == [first] + [None] * 4
     queue.down, queue.pretended_depth = None, REPUBLISH_BELOW
     clock.pass_s(LATER_S)
     dispatcher.step()
