@@ -111,6 +111,8 @@ def test_a_deed_that_comes_too_late_says_why(keyed: Tab, system: System, key: st
     cancel.click()
     expect(keyed.page.locator("#mail-error")).to_have_text("The mail is canceled.")
     keyed.page.unroute_all()
+    # What the browser says of the requests that failed has come then, too.
+    expect(keyed.page.locator("#mail-state .badge")).to_have_text("canceled")
     keyed.troubles.clear()
 
 
