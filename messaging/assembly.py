@@ -29,6 +29,7 @@ from messaging.metrics.outbox import OutboxMetrics
 from messaging.metrics.page import WithMetrics
 from messaging.metrics.publishing import MeasuredPublisher, MeasuredQueue
 from messaging.metrics.requests import MeasuredApplication
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.heartbeats import Heartbeats, Role
@@ -85,7 +86,7 @@ def assemble_web(
     heartbeats = Heartbeats(database)
     registry.register(OutboxMetrics(database, hold, heartbeats, Attempts(database)))
     queue = MeasuredQueue(make_queue(broker), registry)
-    publisher = BrokerPublisher(queue, DueMails(database, settings.poison_limit), hold)
+    publisher = BrokerPublisher(queue, DueMails(database, settings.poison_limit), hold, Confirms(database))
     outbox = Outbox(database, most_accepts=max(1, settings.web_threads - _THREADS_FOR_OTHERS))
     waits = Waits(outbox, max(1, int(settings.web_threads * _WAITING_PART)))
     gate = Gate(Keys(database), open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from config.mail_queue import MailQueue
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.relay_hold import RelayHold
@@ -46,12 +47,14 @@ class BrokerPublisher:
         queue: where ids go.
         due: where it is noted that they went.
         hold: says whether the relay is held.
+        confirms: where it is noted when they did.
     """
 
-    def __init__(self, queue: MailQueue, due: DueMails, hold: RelayHold) -> None:
+    def __init__(self, queue: MailQueue, due: DueMails, hold: RelayHold, confirms: Confirms) -> None:
         self._queue = queue
         self._due = due
         self._hold = hold
+        self._confirms = confirms
         #: False while the relay is held, or nobody has asked yet; ids then wait in `_unsure`, with the time they came.
         self._free = False
         self._unsure: deque[tuple[float, str]] = deque()
@@ -84,8 +87,10 @@ class BrokerPublisher:
     def _settle(self, ids: Sequence[str], refused: str | None) -> None:
         if refused:
             self._refused = refused
-        elif len(self._confirmed) < MOST_WAITING:
-            self._confirmed.extend(ids)
+        else:
+            self._confirms.came(ids)
+            if len(self._confirmed) < MOST_WAITING:
+                self._confirmed.extend(ids)
         if not self._work.is_set():
             self._work.set()
 
@@ -131,10 +136,10 @@ class BrokerPublisher:
 
     def _note(self, ids: Sequence[str]) -> None:
         try:
-            if not ids or not self._ask():
-                return
-            for first in range(0, len(ids), _BATCH):
-                self._due.mark_first_published(ids[first : first + _BATCH])
+            if ids and self._ask():
+                for first in range(0, len(ids), _BATCH):
+                    self._due.mark_first_published(ids[first : first + _BATCH])
+            self._confirms.note()
         except OutboxUnavailableError as error:
             _LOG.warning("%d mails were published but not noted as such: %s", len(ids), error)
 

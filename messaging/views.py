@@ -46,7 +46,7 @@ def accepted_line(sent: Sent, remark: str) -> str:
     return f"{words} for {mail.recipient}{test}, status: {status_url(mail)}{aside(remark)}"
 
 
-def public_document(mail: Mail, remark: str) -> dict[str, Any]:
+def public_document(mail: Mail, published_at: int | None, remark: str) -> dict[str, Any]:
     """What a stranger who knows the id may see: the state, the times, and why it waits."""
     return {
         "id": mail.id,
@@ -54,6 +54,7 @@ def public_document(mail: Mail, remark: str) -> dict[str, Any]:
         "final": mail.final,
         "to": mask(mail.recipient),
         "created_at": timestamp(mail.created_at),
+        "published_at": optional_timestamp(published_at),
         "due_at": optional_timestamp(mail.due_at),
         "finished_at": optional_timestamp(mail.finished_at),
         "status_url": status_url(mail),
@@ -62,10 +63,10 @@ def public_document(mail: Mail, remark: str) -> dict[str, Any]:
     }
 
 
-def full_document(mail: Mail, attempts: Sequence[Attempt], remark: str) -> dict[str, Any]:
+def full_document(mail: Mail, published_at: int | None, attempts: Sequence[Attempt], remark: str) -> dict[str, Any]:
     """What a caller with a key may see."""
     return {
-        **public_document(mail, remark),
+        **public_document(mail, published_at, remark),
         "to": mail.recipient,
         "from": mail.sender,
         "subject": mail.subject,

@@ -8,6 +8,7 @@ from config.broker import MailBroker, make_broker, make_queue
 from config.relay import Maildir, Relay
 from config.settings import Settings
 from messaging.outbox.claims import Claims
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.heartbeats import Heartbeats
@@ -56,7 +57,7 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
     heartbeats = Heartbeats(database)
     broker = make_broker(settings.broker_url, [])
     retention = Retention(database, settings.retention_s)
-    dispatcher = Dispatcher(due, hold, make_queue(broker), retention, heartbeats)
+    dispatcher = Dispatcher(due, hold, make_queue(broker), retention, heartbeats, Confirms(database))
     dispatcher_thread = DispatcherThread(dispatcher, heartbeats)
     broker.add_middleware(
         Lifecycle(delivery, leases, heartbeats, transport, dispatcher_thread, settings.lease_s, forks, database.hurry)

@@ -10,6 +10,7 @@ from typing import Final
 
 from config.mail_queue import MailQueue, QueueError
 from messaging.outbox.clock import clock_ms
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxError, OutboxUnavailableError
 from messaging.outbox.heartbeats import Heartbeats, Role
@@ -48,6 +49,7 @@ class Dispatcher:
         mail_queue: where ids go; nobody else's.
         retention: removes what is no longer needed.
         heartbeats: where it says that it lives.
+        confirms: where it is noted when the broker confirmed an id.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class Dispatcher:
         mail_queue: MailQueue,
         retention: Retention,
         heartbeats: Heartbeats,
+        confirms: Confirms,
     ) -> None:
         self._due = due
         self._hold = hold
         self._queue = mail_queue
         self._retention = retention
         self._heartbeats = heartbeats
+        self._confirms = confirms
         self._started_at = clock_ms()
         self._beat_at = float("-inf")
         self._stop = threading.Event()
@@ -72,7 +76,7 @@ class Dispatcher:
 
     def open(self) -> None:
         """Begin to publish, in the process and on the threads that are to do it; `run` does that itself."""
-        self._queue.open(lambda ids, refused: self._settled.put((ids, refused)))
+        self._queue.open(self._settle)
 
     def run(self, stop: threading.Event) -> None:
         """Dispatch until `stop` is set; survives the database and the broker going away."""
@@ -132,6 +136,11 @@ class Dispatcher:
         for mail_id in poison:
             _LOG.error("mail %s failed: worker after worker died with it", mail_id)
 
+    def _settle(self, ids: Sequence[str], refused: str | None) -> None:
+        if not refused:
+            self._confirms.came(ids)
+        self._settled.put((ids, refused))
+
     def _publish(self, ids: Sequence[str]) -> None:
         for mail_id in ids:
             _LOG.debug("mail %s is due, and published", mail_id)
@@ -158,6 +167,7 @@ class Dispatcher:
                 confirmed += settled
         if confirmed:
             self._due.mark_published(confirmed)
+            self._confirms.note()
         if reason:
             raise QueueError(reason)
         if ids:

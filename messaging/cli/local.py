@@ -106,8 +106,7 @@ class LocalService:
 
     @_told()
     def read(self, mail_id: str) -> Document:
-        mail = self._find(mail_id)
-        return full_document(mail, self._outbox.attempts(mail.id), self._remark())
+        return self._shown(self._find(mail_id), self._remark())
 
     @_told()
     def wait(self, mail_id: str, timeout_s: float) -> Document:
@@ -137,7 +136,7 @@ class LocalService:
             steered = self._steering.do(_DEEDS[deed], mail.id) or mail
         except StateForbidsError as error:
             raise ConflictError(error.state) from None
-        return full_document(steered, self._outbox.attempts(mail.id), "")
+        return self._shown(steered, "")
 
     @_told()
     def count(self, deed: Deed, selection: Selection) -> int:
@@ -163,6 +162,9 @@ class LocalService:
         if mail is None:
             raise NotFoundError("there is no mail of this id")
         return mail
+
+    def _shown(self, mail: Mail, remark: str) -> Document:
+        return full_document(mail, self._outbox.published_at(mail.id), self._outbox.attempts(mail.id), remark)
 
     def _remark(self) -> str:
         hold = RelayHold(self._database, self._settings.hold_probe_s)

@@ -101,10 +101,12 @@ class Emails:
 
     def _status(self, mail: Mail, *, in_full: bool) -> Answer:
         remark = self._outlook.remark(in_full=in_full)
+        published_at = self._outbox.published_at(mail.id)
         if not in_full:
-            return Answer(HTTPStatus.OK, status_line(mail, remark=remark), public_document(mail, remark))
+            return Answer(HTTPStatus.OK, status_line(mail, remark=remark), public_document(mail, published_at, remark))
         attempts = self._outbox.attempts(mail.id)
-        return Answer(HTTPStatus.OK, status_line(mail, attempts, remark), full_document(mail, attempts, remark))
+        document = full_document(mail, published_at, attempts, remark)
+        return Answer(HTTPStatus.OK, status_line(mail, attempts, remark), document)
 
 
 def find(outbox: Outbox, mail_id: str) -> Mail:

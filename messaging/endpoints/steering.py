@@ -56,8 +56,9 @@ class Helm:
                 raise NotFoundError("there is no mail of this id")
             if mail.state is State.QUEUED:
                 self._publisher.publish(mail.id)
-            attempts = self._outbox.attempts(mail.id)
-            return Answer(HTTPStatus.OK, status_line(mail, attempts), full_document(mail, attempts, ""))
+            published_at, attempts = self._outbox.published_at(mail.id), self._outbox.attempts(mail.id)
+            document = full_document(mail, published_at, attempts, "")
+            return Answer(HTTPStatus.OK, status_line(mail, attempts), document)
 
         return endpoint
 

@@ -51,7 +51,7 @@ _SENT = (
     # As a parameter it would be held against what the index `mails_aside` leaves out, and the statement prepared anew
     # each time it is run (100 instead of 30 µs).
     .where(IS_AMONG, mails.c.state != literal_column("'sent'"))
-    .values(state=State.SENT.value, due_at=None, finished_at=bindparam("ended_at"), published_at=None)
+    .values(state=State.SENT.value, due_at=None, finished_at=bindparam("ended_at"))
     .returning(mails.c.id)
 )
 _IS_HELD = (mails.c.id == bindparam("of")) & (mails.c.state == State.SENDING) & (mails.c.claims == bindparam("claim"))
@@ -63,7 +63,7 @@ _LET_GO = (
         due_at=bindparam("next_due_at"),
         attempts=mails.c.attempts - bindparam("uncharged"),
         finished_at=bindparam("ended_at"),
-        published_at=None,
+        published=False,
     )
 )
 _RENEW = update(mails).where(_IS_HELD).values(due_at=bindparam("lease_ends_at"))

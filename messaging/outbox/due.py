@@ -32,7 +32,7 @@ _LONGEST_LEASE_S: Final = 31_536_000.0
 _SUSPECT_WAITS_MS: Final = 1_000
 
 _DUE = (
-    select(mails.c.id, mails.c.state, mails.c.published_at, mails.c.deaths)
+    select(mails.c.id, mails.c.state, mails.c.published, mails.c.deaths)
     .where(mails.c.due_at <= bindparam("now"), mails.c.state != State.SENDING)
     .order_by(mails.c.due_at)
     .limit(bindparam("most"))
@@ -61,7 +61,7 @@ _TOO_FAR_AHEAD = _LEASE.where(
     ),
 )
 
-_QUEUE = update(mails).where(IS_AMONG).values(state=State.QUEUED.value, due_at=bindparam("until"), published_at=None)
+_QUEUE = update(mails).where(IS_AMONG).values(state=State.QUEUED.value, due_at=bindparam("until"), published=False)
 _POSTPONE = update(mails).where(IS_AMONG).values(due_at=bindparam("until"))
 _RECLAIM = (
     update(mails)
@@ -69,7 +69,7 @@ _RECLAIM = (
     .values(
         state=bindparam("to_state"),
         due_at=case((mails.c.due_at > bindparam("now"), bindparam("now")), else_=mails.c.due_at),
-        published_at=None,
+        published=False,
         deaths=mails.c.deaths + 1,
         attempts=mails.c.attempts - 1,
     )
@@ -81,9 +81,7 @@ _POISON = (
     .values(state=State.FAILED.value, due_at=None, finished_at=bindparam("now"), deaths=mails.c.deaths + 1)
 )
 _PUBLISHED = (
-    update(mails)
-    .where(IS_AMONG, mails.c.state == State.QUEUED)
-    .values(due_at=bindparam("until"), published_at=bindparam("now"))
+    update(mails).where(IS_AMONG, mails.c.state == State.QUEUED).values(due_at=bindparam("until"), published=True)
 )
 _FIRST_PUBLISHED = _PUBLISHED.where(mails.c.claims == 0)
 
@@ -165,15 +163,15 @@ class DueMails:
 
     def mark_published(self, ids: Sequence[str]) -> None:
         """Note that the broker has these ids: nobody needs to publish them for a while."""
-        now = self._clock()
+        until = self._clock() + PUBLISHED_FOR_MS
         with self._writing() as connection:
-            _update(connection, _PUBLISHED, ids, until=now + PUBLISHED_FOR_MS, now=now)
+            _update(connection, _PUBLISHED, ids, until=until)
 
     def mark_first_published(self, ids: Sequence[str]) -> None:
         """As `mark_published`, some time after: one that was claimed since and given back has to be published anew."""
-        now = self._clock()
+        until = self._clock() + PUBLISHED_FOR_MS
         with self._writing() as connection:
-            _update(connection, _FIRST_PUBLISHED, ids, until=now + PUBLISHED_FOR_MS, now=now)
+            _update(connection, _FIRST_PUBLISHED, ids, until=until)
 
     def count_queued(self) -> int:
         """Count the mails that wait for a worker to claim them, published or not."""
@@ -187,7 +185,7 @@ class DueMails:
             connection.execute(
                 update(mails)
                 .where(mails.c.due_at.is_not(None), mails.c.state == State.QUEUED)
-                .values(due_at=self._clock(), published_at=None)
+                .values(due_at=self._clock(), published=False)
             )
 
     @contextlib.contextmanager
@@ -268,7 +266,7 @@ def _sort(connection: Connection, rows: Sequence[Any]) -> Due:
 
 
 def _publish(due: Due, row: Any) -> None:
-    may_be_there = row.state == State.QUEUED and row.published_at is not None
+    may_be_there = row.state == State.QUEUED and row.published
     (due.waiting if may_be_there else due.publish).append(row.id)
 
 

@@ -17,7 +17,7 @@ from messaging.outbox.ids import new_id
 from messaging.outbox.records import NO_EXTRAS, Accepted, Attempt, Extras, Mail
 from messaging.outbox.repeats import Once
 from messaging.outbox.rows import ATTEMPT_COLUMNS, MAIL_COLUMNS, attempt_of, mail_of
-from messaging.outbox.schema import IS_AMONG, attempts, mails
+from messaging.outbox.schema import IS_AMONG, attempts, confirms, mails
 from messaging.outbox.states import State
 
 #: How long the one who accepted a mail has to publish it, in milliseconds: after that a dispatcher does.
@@ -124,6 +124,15 @@ class Outbox:
         query = select(*ATTEMPT_COLUMNS).where(attempts.c.mail_id == mail_id).order_by(attempts.c.id)
         with transaction(self._database.reading) as connection:
             return [attempt_of(row) for row in connection.execute(query)]
+
+    def published_at(self, mail_id: str) -> int | None:
+        """When the broker last confirmed a mail's id, in milliseconds since 1970, UTC.
+
+        None where it never has, and up to a second after it has.
+        """
+        query = select(confirms.c.confirmed_at).where(confirms.c.mail_id == mail_id)
+        with transaction(self._database.reading) as connection:
+            return connection.execute(query).scalar_one_or_none()
 
     def check(self) -> None:
         """Find out whether the database takes what is written: one that is full, or read-only, still answers."""

@@ -97,5 +97,5 @@ class RelayHold:
                 connection.execute(
                     update(mails)
                     .where(mails.c.due_at.is_not(None), mails.c.state == State.QUEUED)
-                    .values(due_at=self._clock(), published_at=None)
+                    .values(due_at=self._clock(), published=False)
                 )

@@ -56,8 +56,6 @@ mails = Table(
     #: Claims that ended in the death of who held them.
     Column("deaths", Integer, nullable=False, server_default=text("0")),
     Column("created_at", BigInteger, nullable=False),
-    #: When the broker last confirmed this mail's id.
-    Column("published_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("sender", Text, nullable=False),
     Column("recipient", Text, nullable=False),
@@ -67,6 +65,8 @@ mails = Table(
     Column("test", Boolean, nullable=False, server_default=text("FALSE")),
     #: It has a row in `extras`.
     Column("rich", Boolean, nullable=False, server_default=text("FALSE")),
+    #: The broker has confirmed its id since it last had to be published: while it is queued, the id may lie there.
+    Column("published", Boolean, nullable=False, server_default=text("FALSE")),
     # Only what is unfinished is in it, so that it stays as small as the backlog.
     # The state is there for who looks for ended leases among all that is due.
     Index(
@@ -87,6 +87,16 @@ mails = Table(
 
 #: Whether a mail is among `ids`.
 IS_AMONG = among(mails.c.id, "ids")
+
+#: When the broker last confirmed a mail's id. Beside the mails, since it is known when they have been sent, mostly: to
+#: change a mail's row is to write all of its text again (2 KB: 5 instead of 2 µs, and 30 times as much in the log).
+confirms = Table(
+    "confirms",
+    metadata,
+    Column("mail_id", Text, ForeignKey("mails.id", ondelete="CASCADE"), primary_key=True),
+    Column("confirmed_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 #: What few mails have: of the others only `mails` is ever read.
 extras = Table(

@@ -73,7 +73,7 @@ RETRY: Final = Deed(
         state=case((_SUSPECT, State.RETRYING.value), else_=State.QUEUED.value),
         due_at=bindparam("now"),
         finished_at=None,
-        published_at=None,
+        published=False,
         attempts=case((_FAILED, 0), else_=mails.c.attempts),
         deaths=case((_FAILED & _SUSPECT, SUSPECT_DEATHS), else_=mails.c.deaths),
     )

@@ -142,6 +142,14 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
             PRIMARY KEY (mail_id, number)
         )""",
     ),
+    (
+        "ALTER TABLE mails DROP COLUMN published_at",
+        "ALTER TABLE mails ADD COLUMN published BOOLEAN NOT NULL DEFAULT FALSE",
+        """CREATE TABLE confirms (
+            mail_id TEXT NOT NULL PRIMARY KEY REFERENCES mails (id) ON DELETE CASCADE,
+            confirmed_at BIGINT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

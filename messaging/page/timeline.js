@@ -13,23 +13,42 @@ const OUTCOMES = {
   ours: "we could not go on; not charged to this mail",
 };
 
+/** States that a mail comes into by its last attempt. */
+const ENDED = ["retrying", "sent", "tested", "failed"];
+
 /** The steps as list items, the first one first. */
 export function steps(mail) {
+  const attempts = mail.attempts ?? [];
   const items = [step("accepted", mail.created_at, "stored, and answered")];
   let since = mail.created_at;
-  for (const attempt of mail.attempts ?? []) {
-    items.push(...ofAttempt(attempt, since));
-    since = endOf(attempt);
-  }
-  items.push(last(mail, since));
-  return items.filter(Boolean);
+  const add = (until, ...made) => {
+    items.push(...made);
+    since = until;
+  };
+  const addAll = (some) => some.forEach((attempt) => add(endOf(attempt), ...ofAttempt(attempt, since)));
+  const before = mail.published_at ? triedAfter(mail, attempts) : 0;
+  addAll(attempts.slice(0, before));
+  if (mail.published_at) add(mail.published_at, ofPublish(mail, since));
+  addAll(attempts.slice(before));
+  return [...items, last(mail, since)];
+}
+
+/** The number of the attempt, from 0 on, that the mail was last published for; of the next one if that has not ended. */
+function triedAfter({ state, published_at: published }, attempts) {
+  const at = attempts.findIndex((attempt) => endOf(attempt) >= published);
+  if (at >= 0) return at;
+  // A worker may be done with it before the broker's confirm is here.
+  return attempts.length - (ENDED.includes(state) && attempts.length ? 1 : 0);
+}
+
+function ofPublish({ published_at: published }, since) {
+  return step("published", published, `in the workers' queue after ${waited(since, published)}`);
 }
 
 function ofAttempt(attempt, since) {
-  const waited = long(Math.max(0, between(since, attempt.started_at)));
   const words = el("span", { class: `words ${attempt.outcome}` }, answer(attempt));
   return [
-    step("claimed", attempt.started_at, `attempt ${attempt.number}, by a worker after ${waited}`),
+    step("claimed", attempt.started_at, `attempt ${attempt.number}, by a worker after ${waited(since, attempt.started_at)}`),
     step(OUTCOMES[attempt.outcome] ?? attempt.outcome, endOf(attempt), took(attempt), words, letterOf(attempt)),
   ];
 }
@@ -51,8 +70,11 @@ function last(mail, since) {
     return step(mail.state, mail.finished_at, `${after} after it was accepted`);
   }
   if (mail.state === "retrying" || mail.state === "scheduled") return step("next attempt", mail.due_at, ahead(mail.due_at));
-  return step(mail.state === "sending" ? "being sent" : "waiting", "", `for ${long(Math.max(0, between(since, new Date())))}`);
+  return step(mail.state === "sending" ? "being sent" : "waiting", "", `for ${waited(since, new Date())}`);
 }
+
+/** How long something took, also where a clock was set back. */
+const waited = (from, to) => long(Math.max(0, between(from, to)));
 
 const endOf = (attempt) =>
   new Date(Date.parse(attempt.started_at) + attempt.connect_ms + attempt.transfer_ms).toISOString();

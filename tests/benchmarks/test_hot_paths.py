@@ -4,6 +4,7 @@ The reference is timed in turns with what is measured, and of each the fastest b
 down can only add to a block.
 """
 
+import itertools
 import json
 import re
 import tempfile
@@ -17,6 +18,7 @@ import pytest
 
 from config.message import ACTOR
 from config.settings import Settings
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.database import Database
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.states import State
@@ -33,6 +35,10 @@ __all__ = ["make_service"]
 #: machine of their own, and twice as much where others use its caches: the reference needs less of those.
 ACCEPT_BUDGET = 100
 DELIVER_BUDGET = 120
+
+#: The same for a confirm that is noted with others: it costs 0.15, and would cost 6 alone.
+CONFIRM_BUDGET = 0.5
+_CONFIRMED_TOGETHER = 100
 
 #: What a disk costs the processor is the machine's, and three times as much now and then: nothing is written to one.
 _MEMORY = Path("/dev/shm")
@@ -107,3 +113,21 @@ def test_delivering_a_mail_costs_no_more_than_its_budget(tmp_path: Path, monkeyp
     assert len(listed(outbox, state=State.SENT, limit=len(ids) + 1)) == len(ids)
     database.close()
     assert cost <= DELIVER_BUDGET, f"one mail costs {cost:.0f} rounds of the reference"
+
+
+def test_noting_a_confirm_costs_next_to_nothing(tmp_path: Path) -> None:
+    settings = Settings.load({"DATABASE_URL": f"sqlite:///{tmp_path}/messaging.db"})
+    database = Database(settings.database_url)
+    database.upgrade()
+    outbox = Outbox(database)
+    confirms = Confirms(database, itertools.count().__next__)
+    ids = [accept(outbox).id for _ in range(_CONFIRMED_TOGETHER)]
+
+    def note(_number: int) -> None:
+        confirms.came(ids)
+        confirms.note()
+
+    cost = _cost(note) / len(ids)
+    assert {outbox.published_at(mail_id) for mail_id in ids} == {_BLOCKS * _PER_BLOCK - 1}
+    database.close()
+    assert cost <= CONFIRM_BUDGET, f"one confirm costs {cost:.2f} rounds of the reference"

@@ -52,7 +52,7 @@ def _alarm(rig: Rig) -> None:
 
 def _wipe_while_mails_wait(rig: Rig) -> None:
     rig.system.workers.stop(within_s=15)
-    until(lambda: rig.query("SELECT count(published_at) FROM mails WHERE state = 'queued'")[0][0] > 0)
+    until(lambda: rig.query("SELECT count(*) FROM mails WHERE state = 'queued' AND published")[0][0] > 0)
     rig.pause(0.8)
     rig.broker.stop()
     rig.broker.wipe()

@@ -37,6 +37,7 @@ def test_a_curl_through_nginx_rabbitmq_and_a_worker_reaches_the_relay(
         (mail,) = smtp_server.wait_for(1)
         location = answer.headers["Location"]
         until(lambda: system.status(location)["state"] == "sent")
+        until(lambda: system.status(location)["published_at"])
         seen = system.status(location, system.key())
     assert mail.sender == "alerts@example.org"
     assert mail.recipients == ("me+tag@example.com",)
@@ -46,6 +47,7 @@ def test_a_curl_through_nginx_rabbitmq_and_a_worker_reaches_the_relay(
     assert message["Auto-Submitted"] == "auto-generated"
     (attempt,) = seen["attempts"]
     assert (attempt["number"], attempt["outcome"], attempt["code"]) == (1, "sent", 250)
+    assert seen["created_at"] <= seen["published_at"]
 
 
 def test_a_thousand_mails_from_sixteen_clients_arrive_once_each(

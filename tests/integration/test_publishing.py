@@ -18,6 +18,7 @@ from config.mail_queue import MailQueue
 from config.message import QUEUE
 from messaging import publisher as publisher_module
 from messaging.outbox import outbox as outbox_module
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.heartbeats import Heartbeats
@@ -52,7 +53,7 @@ def queue(broker_url: str) -> MailQueue:
 
 @contextmanager
 def publishing(database: Database, queue: MailQueue) -> Iterator[BrokerPublisher]:
-    publisher = BrokerPublisher(queue, DueMails(database, 5), RelayHold(database, 60.0))
+    publisher = BrokerPublisher(queue, DueMails(database, 5), RelayHold(database, 60.0), Confirms(database))
     publisher.start()
     try:
         yield publisher
@@ -64,7 +65,12 @@ def publishing(database: Database, queue: MailQueue) -> Iterator[BrokerPublisher
 def dispatching(database: Database, queue: MailQueue) -> Iterator[None]:
     stop = threading.Event()
     dispatcher = Dispatcher(
-        DueMails(database, 5), RelayHold(database, 60.0), queue, Retention(database, None), Heartbeats(database)
+        DueMails(database, 5),
+        RelayHold(database, 60.0),
+        queue,
+        Retention(database, None),
+        Heartbeats(database),
+        Confirms(database),
     )
     thread = threading.Thread(target=dispatcher.run, args=(stop,))
     thread.start()
@@ -83,7 +89,7 @@ def said_by(module: ModuleType, caplog: pytest.LogCaptureFixture) -> list[tuple[
 def published(path: Path) -> set[str]:
     """The ids that the outbox takes for published."""
     with connected(path) as connection:
-        return {mail_id for (mail_id,) in connection.execute("SELECT id FROM mails WHERE published_at IS NOT NULL")}
+        return {mail_id for (mail_id,) in connection.execute("SELECT id FROM mails WHERE published")}
 
 
 def lying_in(broker_url: str) -> set[str]:

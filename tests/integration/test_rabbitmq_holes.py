@@ -20,6 +20,7 @@ from config.broker_url import parse_broker_url
 from config.message import QUEUE
 from messaging.outbox import due as due_module
 from messaging.outbox import outbox as outbox_module
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.heartbeats import Heartbeats
@@ -285,7 +286,12 @@ def test_a_backlog_does_not_multiply_itself(
 
     monkeypatch.setattr(due, "take", counted(due.take))
     dispatcher = Dispatcher(
-        due, RelayHold(database, 60.0), make_queue(broker), Retention(database, None), Heartbeats(database)
+        due,
+        RelayHold(database, 60.0),
+        make_queue(broker),
+        Retention(database, None),
+        Heartbeats(database),
+        Confirms(database),
     )
     dispatching = threading.Thread(target=dispatcher.run, args=(stop,))
     try:

@@ -16,11 +16,15 @@ from config.message import QUEUE
 from config.rabbitmq.session import MOST_WAIT_S
 from messaging import publisher as module
 from messaging.outbox import database as database_module
+from messaging.outbox.claims import Claims
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.database import Database
 from messaging.outbox.due import PUBLISHED_FOR_MS, DueMails
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
+from messaging.outbox.records import Finish
 from messaging.outbox.relay_hold import Hold, RelayHold
+from messaging.outbox.states import State
 from messaging.publisher import BrokerPublisher
 from tests.fixtures.brokers import RememberingQueue
 from tests.fixtures.clock import NOON_MS, Clock
@@ -45,8 +49,8 @@ def queue() -> RememberingQueue:
 
 
 @pytest.fixture
-def publisher(queue: RememberingQueue, due: DueMails, hold: RelayHold) -> Iterator[BrokerPublisher]:
-    publisher = BrokerPublisher(queue, due, hold)
+def publisher(queue: RememberingQueue, due: DueMails, hold: RelayHold, confirms: Confirms) -> Iterator[BrokerPublisher]:
+    publisher = BrokerPublisher(queue, due, hold, confirms)
     publisher.start()
     yield publisher
     publisher.stop(10)
@@ -68,10 +72,12 @@ def due_at(path: Path) -> dict[str, int]:
         return dict(connection.execute("SELECT id, due_at FROM mails").fetchall())
 
 
-def test_the_broker_gets_the_id_and_nothing_else(due: DueMails, hold: RelayHold, outbox: Outbox) -> None:
+def test_the_broker_gets_the_id_and_nothing_else(
+    due: DueMails, hold: RelayHold, confirms: Confirms, outbox: Outbox
+) -> None:
     broker = make_broker(BrokerUrl(), [])
     assert isinstance(broker, MemoryBroker)
-    publisher = BrokerPublisher(make_queue(broker), due, hold)
+    publisher = BrokerPublisher(make_queue(broker), due, hold, confirms)
     publisher.start()
     mail = accept(outbox)
     publisher.publish(mail.id)
@@ -163,6 +169,36 @@ def test_a_confirm_is_noted_some_time_after_it_came(
     assert len(set(noted_at.values())) < 8
 
 
+def test_the_time_of_a_confirm_is_that_at_which_it_came_also_where_its_mail_has_been_sent_since(
+    publisher: BrokerPublisher, queue: RememberingQueue, outbox: Outbox, claims: Claims, clock: Clock
+) -> None:
+    queue.hold_up()
+    sent, waits = accept(outbox), accept(outbox)
+    for mail in (sent, waits):
+        publisher.publish(mail.id)
+        assert queue.arrived.acquire(timeout=10)
+    clock.pass_s(0.007)
+    queue.go_on()
+    clock.pass_s(0.001)
+    claim = claims.claim(sent.id)
+    assert claim is not None
+    assert claims.finish(Finish(claim, State.SENT, None, charged=True, attempt=None))
+    until(lambda: outbox.published_at(waits.id))
+    assert outbox.published_at(sent.id) == outbox.published_at(waits.id) == NOON_MS + 7
+
+
+def test_what_the_broker_does_not_take_was_not_published(
+    publisher: BrokerPublisher, queue: RememberingQueue, outbox: Outbox
+) -> None:
+    queue.script = ["no route to host"]
+    lost, mail = accept(outbox), accept(outbox)
+    for each in (lost, mail):
+        publisher.publish(each.id)
+        assert queue.arrived.acquire(timeout=10)
+    until(lambda: outbox.published_at(mail.id))
+    assert outbox.published_at(lost.id) is None
+
+
 def test_confirms_are_noted_while_their_mails_are_not_due_and_when_most_have_been_claimed() -> None:
     assert 0.1 <= NOTE_AFTER_S <= PUBLISH_WITHIN_MS / 1000 / 5
 
@@ -251,7 +287,7 @@ def test_it_survives_that_the_outbox_cannot_note_it(
     outbox = Outbox(impatient, clock)
     mails = [accept(outbox) for _ in range(2)]
     due, hold = DueMails(impatient, POISON_LIMIT, clock), RelayHold(impatient, PROBE_EVERY_S, clock)
-    publisher = BrokerPublisher(queue, due, hold)
+    publisher = BrokerPublisher(queue, due, hold, Confirms(impatient, clock))
     publisher.start()
     with locked(database_path):
         publisher.publish(mails[0].id)
@@ -263,10 +299,10 @@ def test_it_survives_that_the_outbox_cannot_note_it(
 
 
 def test_what_is_too_much_stays_due(
-    queue: RememberingQueue, due: DueMails, hold: RelayHold, monkeypatch: pytest.MonkeyPatch
+    queue: RememberingQueue, due: DueMails, hold: RelayHold, confirms: Confirms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 3)
-    publisher = BrokerPublisher(queue, due, hold)
+    publisher = BrokerPublisher(queue, due, hold, confirms)
     for number in range(10):
         publisher.publish(str(number))
     publisher.start()
@@ -301,9 +337,14 @@ def test_no_more_confirms_than_that_wait_for_a_slow_database(
 
 
 def test_at_its_end_it_publishes_what_waits(
-    queue: RememberingQueue, outbox: Outbox, due: DueMails, hold: RelayHold, database_path: Path
+    queue: RememberingQueue,
+    outbox: Outbox,
+    due: DueMails,
+    hold: RelayHold,
+    confirms: Confirms,
+    database_path: Path,
 ) -> None:
-    publisher = BrokerPublisher(queue, due, hold)
+    publisher = BrokerPublisher(queue, due, hold, confirms)
     ids = [accept(outbox).id for _ in range(50)]
     for mail_id in ids:
         publisher.publish(mail_id)
@@ -314,6 +355,7 @@ def test_at_its_end_it_publishes_what_waits(
     assert queue.closed_within is not None
     assert 5 < queue.closed_within <= 10
     assert set(due_at(database_path).values()) == {LATER}
+    assert {outbox.published_at(mail_id) for mail_id in ids} == {NOON_MS}
 
 
 def test_its_end_does_not_wait_for_a_broker_that_does_not_answer(
@@ -385,6 +427,7 @@ def test_what_went_out_before_the_hold_was_noticed_stays_due_and_nothing_follows
     publisher.publish(unlucky)
     assert queue.ids == [unlucky]  # a worker turns it down: it must not count as published, or it would wait
     until(lambda: not publisher._free)
+    until(lambda: outbox.published_at(unlucky) == NOON_MS)
     held = accept(outbox).id
     publisher.publish(held)
     until(lambda: not publisher._unsure)
@@ -411,13 +454,14 @@ def test_where_nobody_can_say_whether_the_relay_is_held_nothing_is_published(
     queue: RememberingQueue,
     due: DueMails,
     hold: RelayHold,
+    confirms: Confirms,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail() -> None:
         raise OutboxUnavailableError("unable to open database file")
 
-    publisher = BrokerPublisher(queue, due, hold)
+    publisher = BrokerPublisher(queue, due, hold, confirms)
     with monkeypatch.context() as patch:
         patch.setattr(hold, "read", fail)
         publisher.publish("1")

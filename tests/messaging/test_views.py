@@ -68,12 +68,13 @@ def test_who_sent_a_mail_is_told_where_to_ask_about_it() -> None:
 
 
 def test_a_stranger_sees_the_state_and_the_times() -> None:
-    assert public_document(_SENT, "") == {
+    assert public_document(_SENT, _NOON_MS + 7, "") == {
         "id": _SENT.id,
         "state": "sent",
         "final": True,
         "to": "m***@example.com",
         "created_at": "2026-03-01T12:00:00.042Z",
+        "published_at": "2026-03-01T12:00:00.049Z",
         "due_at": None,
         "finished_at": "2026-03-01T12:01:00.042Z",
         "status_url": status_url(_SENT),
@@ -81,13 +82,13 @@ def test_a_stranger_sees_the_state_and_the_times() -> None:
 
 
 def test_a_stranger_sees_nothing_else() -> None:
-    shown = f"{public_document(_SENT, '')} {status_line(_SENT)}"
+    shown = f"{public_document(_SENT, None, '')} {status_line(_SENT)}"
     for hidden in (_MAIL.recipient, _MAIL.sender, _MAIL.subject, _MAIL.text, "Greylisted", "queued as"):
         assert hidden not in shown
 
 
 def test_a_caller_with_a_key_sees_the_attempts_and_the_relay_s_words() -> None:
-    document = full_document(_SENT, _ATTEMPTS, "")
+    document = full_document(_SENT, None, _ATTEMPTS, "")
     assert document.items() >= {"to": "me@example.com", "from": "messaging@localhost", "subject": "A subject"}.items()
     assert document["attempts"][0] == {
         "number": 1,
@@ -132,8 +133,8 @@ def test_a_remark_stands_at_the_end_of_every_form() -> None:
     assert status_line(_MAIL, _ATTEMPTS[:1], remark) == f"queued, attempt 1: 451 4.7.1 Greylisted ({remark})"
     for document in (
         accepted_document(_ACCEPTED, remark),
-        public_document(_MAIL, remark),
-        full_document(_MAIL, [], remark),
+        public_document(_MAIL, None, remark),
+        full_document(_MAIL, None, [], remark),
     ):
         assert document["remark"] == remark
 
@@ -142,5 +143,5 @@ def test_a_remark_stands_at_the_end_of_every_form() -> None:
 def test_a_mail_that_is_final_waits_for_nothing(state: State) -> None:
     final = replace(_SENT, state=state)
     assert status_line(final, _ATTEMPTS, "the relay is held") == status_line(final, _ATTEMPTS)
-    assert public_document(final, "the relay is held") == public_document(final, "")
-    assert full_document(final, [], "the relay is held") == full_document(final, [], "")
+    assert public_document(final, None, "the relay is held") == public_document(final, None, "")
+    assert full_document(final, None, [], "the relay is held") == full_document(final, None, [], "")

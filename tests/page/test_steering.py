@@ -62,11 +62,15 @@ def test_older_mails_are_a_page_further(keyed: Tab, system: System, key: str) ->
 
 
 def test_a_mail_opens_to_its_time_line_and_source(keyed: Tab, system: System, key: str) -> None:
-    send_to(system, key, "open@example.com", state="sent")
+    (mail,) = send_to(system, key, "open@example.com", state="sent")
     keyed.go("#mails?to=open@example.com")
     keyed.page.get_by_role("link", name="open@example.com").click()
     steps = keyed.page.locator("#mail-times li strong")
-    expect(steps).to_have_text(["accepted", "claimed", "the relay took it", "sent"])
+    expect(steps).to_have_text(["accepted", "published", "claimed", "the relay took it", "sent"])
+    published = keyed.page.locator("#mail-times li", has_text="published")
+    expect(published).to_contain_text(re.compile(r"in the workers' queue after \d+ ms"))
+    status = system.status(f"/v1/emails/{mail}", key)
+    expect(published.locator("time")).to_have_attribute("datetime", status["published_at"])
     expect(keyed.page.locator("#mail-times")).to_contain_text("250 2.0.0 Ok: queued")
     keyed.page.get_by_text("Source", exact=True).click()
     expect(keyed.page.locator("#mail-source pre")).to_contain_text("To: open@example.com")
@@ -77,10 +81,13 @@ def test_a_mail_that_waits_is_tried_again_now(keyed: Tab, system: System, key: s
     (mail,) = send_to(system, key, "again@example.com", state="retrying")
     keyed.go(f"#mails/{mail}")
     expect(keyed.page.locator("#mail-state")).to_contain_text("next attempt in")
+    steps, first = keyed.page.locator("#mail-times li strong"), ["claimed", "the relay was busy"]
+    expect(steps).to_have_text(["accepted", "published", *first, "next attempt"])
     relay.follow({})
     keyed.page.get_by_role("button", name="Try again now").click()
     expect(keyed.page.locator("#mail-state .badge")).to_have_text("sent")
     expect(keyed.page.locator("#mail-times .words")).to_have_text(["451 4.7.1 Greylisted", "250 2.0.0 Ok: queued"])
+    expect(steps).to_have_text(["accepted", *first, "published", "claimed", "the relay took it", "sent"])
     expect(keyed.page.get_by_role("button", name="Cancel")).to_have_count(0)
 
 
@@ -104,6 +111,8 @@ def test_a_deed_that_comes_too_late_says_why(keyed: Tab, system: System, key: st
     cancel.click()
     expect(keyed.page.locator("#mail-error")).to_have_text("The mail is canceled.")
     keyed.page.unroute_all()
+    # What the browser says of the requests that failed has come then, too.
+    expect(keyed.page.locator("#mail-state .badge")).to_have_text("canceled")
     keyed.troubles.clear()
 
 
@@ -147,6 +156,42 @@ def test_no_more_are_tried_again_than_were_agreed_to_however_many_come_back(keye
     keyed.page.get_by_role("button", name="Retry 3 mails").click()
     expect(keyed.page.locator("#live")).to_have_text("4 mails will be tried again.")
     assert asked == [{"state": "retrying", "dry_run": True}, {"state": "retrying"}, {"state": "retrying"}]
+
+
+def test_a_confirm_that_came_after_the_worker_was_done_stands_before_its_attempt(
+    keyed: Tab, system: System, key: str
+) -> None:
+    (mail,) = send_to(system, key, "overtaken@example.com", state="sent")
+    until(lambda: system.status(f"/v1/emails/{mail}", key)["published_at"])
+    late = system.status(f"/v1/emails/{mail}", key) | {"published_at": "2099-01-01T00:00:00.000Z"}
+    keyed.page.route(f"**/v1/emails/{mail}", lambda route: route.fulfill(json=late))
+    keyed.go(f"#mails/{mail}")
+    steps = keyed.page.locator("#mail-times li strong")
+    expect(steps).to_have_text(["accepted", "published", "claimed", "the relay took it", "sent"])
+
+
+def test_all_that_match_are_canceled_after_their_number_was_shown(
+    keyed: Tab, system: System, key: str, relay: SmtpServer
+) -> None:
+    relay.follow({"RCPT": "451 4.7.1 Greylisted"})
+    ids = send_to(system, key, *(f"m{i}@stop.example" for i in range(3)), state="retrying")
+    (other,) = send_to(system, key, "other@spared.example", state="retrying")
+    relay.follow({})
+    send_to(system, key, "sent@stop.example", state="sent")
+    keyed.go("#mails?to=@stop.example")
+    expect(keyed.rows().locator(".badge")).to_have_text(["sent", *["retrying"] * 3])
+    cancel = keyed.page.get_by_role("button", name="Cancel all that match…")
+    cancel.click()
+    expect(keyed.page.get_by_role("heading", name="Cancel 3 mails?")).to_be_visible()
+    keyed.page.get_by_role("button", name="Leave them alone").click()
+    expect(keyed.page.get_by_role("heading", name="Cancel 3 mails?")).to_be_hidden()
+    assert {system.status(f"/v1/emails/{mail_id}", key)["state"] for mail_id in ids} == {"retrying"}
+    cancel.click()
+    keyed.page.get_by_role("button", name="Cancel 3 mails").click()
+    expect(keyed.page.locator("#live")).to_have_text("3 mails are canceled.")
+    expect(keyed.rows().locator(".badge")).to_have_text(["sent", *["canceled"] * 3])
+    assert {system.status(f"/v1/emails/{mail_id}", key)["state"] for mail_id in ids} == {"canceled"}
+    assert system.status(f"/v1/emails/{other}", key)["state"] == "retrying"
 
 
 def test_where_nothing_can_be_canceled_it_is_said(keyed: Tab, system: System, key: str) -> None:

@@ -1,5 +1,5 @@
 """The parts that most of these tests use."""
 
-from tests.fixtures.storage import clock, database, database_path, outbox
+from tests.fixtures.storage import clock, confirms, database, database_path, outbox
 
-__all__ = ["clock", "database", "database_path", "outbox"]
+__all__ = ["clock", "confirms", "database", "database_path", "outbox"]

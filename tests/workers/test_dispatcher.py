@@ -9,6 +9,7 @@ import pytest
 
 from config.mail_queue import QueueError
 from messaging.outbox.claims import Claims
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.database import Database
 from messaging.outbox.due import PUBLISHED_FOR_MS, Due, DueMails
 from messaging.outbox.errors import OutboxUnavailableError
@@ -54,9 +55,14 @@ def heartbeats(database: Database) -> Heartbeats:
 
 @pytest.fixture
 def dispatcher(
-    database: Database, due_mails: DueMails, hold: RelayHold, queue: RememberingQueue, heartbeats: Heartbeats
+    database: Database,
+    due_mails: DueMails,
+    hold: RelayHold,
+    queue: RememberingQueue,
+    heartbeats: Heartbeats,
+    confirms: Confirms,
 ) -> Dispatcher:
-    dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, None), heartbeats)
+    dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, None), heartbeats, confirms)
     dispatcher.open()
     return dispatcher
 
@@ -210,12 +216,17 @@ def test_a_broker_that_cannot_say_how_much_it_has_loses_nothing(
 
 
 def test_several_dispatchers_publish_each_mail_once(
-    database: Database, due_mails: DueMails, hold: RelayHold, heartbeats: Heartbeats, due: list[str]
+    database: Database,
+    due_mails: DueMails,
+    hold: RelayHold,
+    heartbeats: Heartbeats,
+    confirms: Confirms,
+    due: list[str],
 ) -> None:
     queues = [RememberingQueue() for _ in range(6)]
 
     def step(queue: RememberingQueue) -> None:
-        dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, None), heartbeats)
+        dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, None), heartbeats, confirms)
         dispatcher.open()
         dispatcher.step()
 
@@ -330,6 +341,44 @@ def test_ids_of_a_confirm_that_could_not_be_noted_are_published_again_and_not_lo
     assert queue.ids == due
     clock.pass_s(WITHIN_S)
     assert published_by(dispatcher, queue) == 5
+
+
+def test_the_time_of_a_confirm_is_that_at_which_it_came_also_where_a_worker_was_faster(
+    database: Database,
+    due_mails: DueMails,
+    hold: RelayHold,
+    heartbeats: Heartbeats,
+    confirms: Confirms,
+    outbox: Outbox,
+    clock: Clock,
+) -> None:
+    mails = [accept(outbox) for _ in range(3)]
+    clock.pass_s(WITHIN_S)
+    began, claims = clock(), Claims(database, 60.0, clock)
+
+    def take(mail_id: str) -> None:
+        clock.pass_s(1)
+        assert claims.claim(mail_id)
+
+    dispatcher = Dispatcher(due_mails, hold, RememberingQueue(take), Retention(database, None), heartbeats, confirms)
+    dispatcher.open()
+    dispatcher.step()
+    assert [outbox.published_at(mail.id) for mail in mails] == [began + 1000, began + 2000, began + 3000]
+
+
+def test_what_the_broker_refuses_or_still_has_was_not_published_now(
+    dispatcher: Dispatcher, queue: RememberingQueue, outbox: Outbox, due: list[str], clock: Clock
+) -> None:
+    queue.script = [None, "gone"]
+    queue.down = "gone"
+    first = clock()
+    with pytest.raises(QueueError, match="gone"):
+        dispatcher.step()
+    assert [outbox.published_at(mail_id) for mail_id in due] == [first] + [None] * 4
+    queue.down, queue.pretended_depth = None, REPUBLISH_BELOW
+    clock.pass_s(LATER_S)
+    dispatcher.step()
+    assert [outbox.published_at(mail_id) for mail_id in due] == [first] + [clock()] * 4
 
 
 def test_it_is_seen_while_it_runs_and_gone_when_it_ended(
@@ -524,7 +573,8 @@ def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
         assert claim is not None
         attempt = Attempt(1, clock(), 0, 0, Outcome.SENT, 250, "Ok")
         assert claims.finish(Finish(claim, State.SENT, None, charged=True, attempt=attempt))
-    dispatcher = Dispatcher(due_mails, hold, queue, Retention(database, 1000.0, clock), heartbeats)
+    retention = Retention(database, 1000.0, clock)
+    dispatcher = Dispatcher(due_mails, hold, queue, retention, heartbeats, Confirms(database, clock))
     with running(dispatcher):
         clock.pass_s(1001)
         young = accept(outbox)

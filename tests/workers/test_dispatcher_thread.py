@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from messaging.outbox.clock import clock_ms
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.heartbeats import Heartbeats, Role
@@ -41,7 +42,9 @@ def thread(
 ) -> Iterator[DispatcherThread]:
     monkeypatch.setattr(dispatcher_module, "PERIOD_S", 0.001)
     due = DueMails(database, 5, lambda: clock_ms() + 60_000)
-    dispatcher = Dispatcher(due, RelayHold(database, 60.0), queue, Retention(database, None), heartbeats)
+    dispatcher = Dispatcher(
+        due, RelayHold(database, 60.0), queue, Retention(database, None), heartbeats, Confirms(database)
+    )
     thread = DispatcherThread(dispatcher, heartbeats, lambda: clock() / 1000)
     yield thread
     thread.stop()

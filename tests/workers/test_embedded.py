@@ -10,6 +10,8 @@ from sqlalchemy import text
 
 from config.broker import make_queue
 from config.settings import Settings
+from messaging.outbox.clock import clock_ms
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.due import DueMails
 from messaging.outbox.outbox import Outbox
@@ -42,7 +44,7 @@ class Life:
         self.hold = parts.dispatcher._hold
         self._worker = EmbeddedWorker(parts, threads=4)
         self._publisher = BrokerPublisher(
-            make_queue(parts.broker), parts.due, RelayHold(database, settings.hold_probe_s)
+            make_queue(parts.broker), parts.due, RelayHold(database, settings.hold_probe_s), Confirms(database)
         )
         self._ended = False
         self._worker.start()
@@ -89,6 +91,14 @@ def test_what_is_accepted_is_delivered_once(live: Callable[[], Life], maildir: P
     ids = [life.accept() for _ in range(50)]
     until(lambda: life.sent() == 50)
     assert message_ids(maildir) == sorted(f"<{mail_id}@localhost>" for mail_id in ids)
+
+
+def test_what_is_put_into_this_process_s_own_queue_is_published_then(live: Callable[[], Life]) -> None:
+    life = live()
+    began = clock_ms()
+    ids = [life.accept() for _ in range(5)]
+    until(lambda: all(life.outbox.published_at(mail_id) for mail_id in ids))
+    assert all(began <= (life.outbox.published_at(mail_id) or 0) <= clock_ms() for mail_id in ids)
 
 
 def test_what_was_left_in_the_broker_is_delivered_in_the_next_life(

@@ -14,6 +14,7 @@ from config.broker import make_broker
 from config.broker_url import BrokerUrl
 from config.memory_broker import MemoryBroker
 from messaging.outbox.clock import clock_ms
+from messaging.outbox.confirms import Confirms
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxUnavailableError
@@ -58,7 +59,9 @@ class Running:
         hold = RelayHold(database, 60.0)
         delivery = Delivery(self.claims, self.leases, hold, self.transport, (60.0,))
         self.queue = RememberingQueue()
-        dispatcher = Dispatcher(self.due, hold, self.queue, Retention(database, None), self.heartbeats)
+        dispatcher = Dispatcher(
+            self.due, hold, self.queue, Retention(database, None), self.heartbeats, Confirms(database)
+        )
         thread = DispatcherThread(dispatcher, self.heartbeats)
         self.lifecycle = Lifecycle(
             delivery, self.leases, self.heartbeats, self.transport, thread, lease_s, list(forks), database.hurry

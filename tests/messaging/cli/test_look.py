@@ -41,8 +41,11 @@ def test_one_mail_is_shown_with_its_attempts(service: Service, run: Run) -> None
 
 def test_one_mail_in_json_is_the_document_of_the_api(service: Service, key: str, run: Run) -> None:
     mail_id = mail_in(service, State.RETRYING)
+    service.confirms.came([mail_id])
+    service.confirms.note()
     answer = service.public.get(f"/v1/emails/{mail_id}", {"X-API-Key": key, "Accept": "application/json"})
     assert json.loads(run("status", mail_id, "--json").out) == answer.json
+    assert answer.json["published_at"]
 
 
 @pytest.mark.parametrize("mail_id", ["nonsense", "01a1ff66-f1c5-73b9-a8ca-3e9d383d3120", "../overview?x="])

@@ -169,6 +169,7 @@ def test_a_stranger_who_knows_the_id_sees_the_state_and_the_times(service: Servi
         "final": False,
         "to": "m***@example.com",
         "created_at": "2026-03-01T12:00:00.000Z",
+        "published_at": None,
         "due_at": "2026-03-01T12:00:05.000Z",
         "finished_at": None,
         "status_url": f"/v1/emails/{sent}",
@@ -176,7 +177,11 @@ def test_a_stranger_who_knows_the_id_sees_the_state_and_the_times(service: Servi
 
 
 def test_with_a_key_everything_is_shown(service: Service, key: str, sent: str) -> None:
+    service.clock.pass_s(0.004)
+    service.confirms.came([sent])
+    service.clock.pass_s(0.096)
     service.bring_into(sent, State.FAILED)
+    service.confirms.note()
     answer = ask(service, sent, key, JSON)
     assert answer.json == {
         "id": sent,
@@ -186,13 +191,14 @@ def test_with_a_key_everything_is_shown(service: Service, key: str, sent: str) -
         "from": "alerts@example.org",
         "subject": "A greeting",
         "created_at": "2026-03-01T12:00:00.000Z",
+        "published_at": "2026-03-01T12:00:00.004Z",
         "due_at": None,
-        "finished_at": "2026-03-01T12:00:01.000Z",
+        "finished_at": "2026-03-01T12:00:01.100Z",
         "status_url": f"/v1/emails/{sent}",
         "attempts": [
             {
                 "number": 1,
-                "started_at": "2026-03-01T12:00:00.100Z",
+                "started_at": "2026-03-01T12:00:00.200Z",
                 "connect_ms": 30,
                 "transfer_ms": 60,
                 "outcome": "refused",

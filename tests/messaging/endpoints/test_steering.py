@@ -46,10 +46,13 @@ def test_any_other_is_not_and_the_answer_says_why(service: Service, key: str, se
 
 
 def test_a_mail_that_failed_begins_anew_and_is_published_at_once(service: Service, key: str, sent: str) -> None:
+    service.confirms.came([sent])
+    service.confirms.note()
     service.bring_into(sent, State.FAILED)
     service.publisher.ids.clear()
     answer = steer(service, sent, "retry", key)
     assert (answer.status, answer.json["state"], answer.json["finished_at"]) == (200, "queued", None)
+    assert answer.json["published_at"] == answer.json["created_at"]  # until it is published again
     assert len(answer.json["attempts"]) == 1
     assert service.publisher.ids == [sent]
     claim = service.claims.claim(sent)

@@ -273,6 +273,22 @@ def test_a_suspect_that_nobody_claimed_is_published_again(outbox: Outbox, due: D
     assert due.take(10) == Due(publish=[mail_id])
 
 
+def test_a_suspect_that_was_put_off_must_be_published_although_it_once_was(
+    outbox: Outbox, claims: Claims, due: DueMails, database_path: Path, clock: Clock
+) -> None:
+    first, other = (with_deaths(outbox, database_path, State.QUEUED, 2, NOON_MS + number) for number in range(2))
+    due.mark_published([first, other])
+    clock.pass_s(LATER_S)
+    assert due.take(10) == Due(waiting=[first], suspects=[other])
+    claim = claims.claim(first)
+    assert claim is not None
+    assert claims.finish(Finish(claim, State.SENT, None, charged=True, attempt=None))
+    clock.pass_s(1)
+    for _ in range(2):
+        assert due.take(10) == Due(publish=[other])
+        clock.pass_s(WITHIN_S)
+
+
 def test_worker_after_worker_that_dies_with_a_mail_fails_it_in_plain_words(
     outbox: Outbox, claims: Claims, due: DueMails, clock: Clock
 ) -> None:
