@@ -21,6 +21,8 @@ export function steps(mail) {
     items.push(...ofAttempt(attempt, since));
     since = endOf(attempt);
   }
+  // When a worker claimed it is not known before the attempt is over.
+  if (mail.state === "sending") items.push(step("claimed", "", "by a worker"));
   items.push(last(mail, since));
   return items.filter(Boolean);
 }
@@ -51,7 +53,8 @@ function last(mail, since) {
     return step(mail.state, mail.finished_at, `${after} after it was accepted`);
   }
   if (mail.state === "retrying" || mail.state === "scheduled") return step("next attempt", mail.due_at, ahead(mail.due_at));
-  return step(mail.state === "sending" ? "being sent" : "waiting", "", `for ${long(Math.max(0, between(since, new Date())))}`);
+  if (mail.state === "sending") return step("being sent", "", "now");
+  return step("waiting", "", `for ${long(Math.max(0, between(since, new Date())))}`);
 }
 
 const endOf = (attempt) =>
