@@ -111,7 +111,7 @@ async function act(deed, of) {
     setAsking(false);
     if (!here.aborted) by("mail-error").textContent = error.message;
   }
-  if (!here.aborted) watch();
+  watch();
 }
 
 function setAsking(now) {

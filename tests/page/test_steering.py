@@ -133,6 +133,7 @@ def test_a_click_too_many_sends_no_second_one(keyed: Tab, system: System, key: s
     expect(keyed.page).not_to_have_url(re.compile(mail))
     expect(keyed.page.locator("#mail-state .badge")).to_have_text("sent")
     assert len([mail for mail in relay.accepted if "double@example.com" in mail.recipients]) == 2
+    assert len([request for request in keyed.requests if request.url.endswith("/resend")]) == 1
 
 
 def test_sent_again_after_an_answer_was_lost_it_is_the_same_mail(
