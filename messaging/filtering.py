@@ -26,13 +26,23 @@ def parse_filter(texts: Mapping[str, str], scope: Scope) -> Filter:
     Raises:
         InvalidError: with the parameter and the reason.
     """
-    before = texts.get("before")
-    if before is not None and not is_id(before):
-        raise InvalidError("must be the id of a mail", field="before")
+    before = parse_id(texts, "before")
     state, recipient = texts.get("state"), texts.get("to")
     return Filter(
         None if state is None else _state(state), None if recipient is None else _recipient(recipient), before, scope
     )
+
+
+def parse_id(texts: Mapping[str, str], name: str) -> str | None:
+    """Read a parameter that is the id of a mail; None if it is not there.
+
+    Raises:
+        InvalidError: if it is something else.
+    """
+    text = texts.get(name)
+    if text is not None and not is_id(text):
+        raise InvalidError("must be the id of a mail", field=name)
+    return text
 
 
 def next_url(wanted: Filter, before: str, limit: int) -> str:

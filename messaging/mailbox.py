@@ -1,9 +1,11 @@
 """The mails that were put down in a Maildir instead of being sent, for who wants to read them."""
 
-import mailbox
+import contextlib
+import heapq
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import policy
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
@@ -12,6 +14,9 @@ from typing import Final
 
 #: When a file was put down, in its name: seconds, and millionths of one (https://cr.yp.to/proto/maildir.html).
 _WHEN: Final = re.compile(r"(\d{1,12})\.(?:\D*M(\d{1,6}))?")
+
+#: A header is in the first so many bytes of a file; of a longer one the rest is not shown in a list.
+_MOST_HEADER: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +47,55 @@ class Mailbox:
 
     def newest(self, limit: int) -> tuple[Sequence[Letter], bool]:
         """The mails that were put down last, the newest first, without what they say; and whether there are more."""
-        names = sorted(self._open().keys(), key=_when, reverse=True) if self._is_there else []
-        letters = [letter for name in names[:limit] if (letter := self._read(name, in_full=False))]
-        return letters, len(names) > limit
+        found = heapq.nlargest(limit + 1, self._files(), key=_put_down)
+        letters = [letter for name, path in found[:limit] if (letter := _read_header(name, path))]
+        return letters, len(found) > limit
 
     def find(self, name: str) -> Letter | None:
         """One mail with all that it says; None if there is none of this name."""
-        return self._read(name, in_full=True) if self._is_there else None
+        path = next((path for found, path in self._files() if found == name), None)
+        return _read(name, path) if path else None
 
-    @property
-    def _is_there(self) -> bool:
-        return (self._folder / "new").is_dir() and (self._folder / "cur").is_dir()
+    def _files(self) -> Iterator[tuple[str, str]]:
+        """The name and the path of each mail: each folder is read once, and no file is looked at."""
+        for folder in ("new", "cur"):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._folder / folder) as files:
+                for file in files:
+                    # What begins with a dot is none of a Maildir's mails; behind the colon a reader keeps its marks.
+                    if not file.name.startswith(".") and file.is_file():
+                        yield file.name.partition(":")[0], file.path
 
-    def _open(self) -> mailbox.Maildir:
-        return mailbox.Maildir(self._folder, create=False)
 
-    def _read(self, name: str, *, in_full: bool) -> Letter | None:
-        try:
-            content = self._open().get_bytes(name)
-        except (KeyError, FileNotFoundError):  # never there, or taken away just now
-            return None
-        # Of those in a list only the header is parsed.
-        message = BytesParser(EmailMessage, policy=policy.default).parsebytes(content, headersonly=not in_full)
-        seconds, millionths = _when(name)
-        put_down_at = seconds * 1000 + millionths // 1000
-        fields = dict(_fields(message))
-        if not in_full:
-            return Letter(name, put_down_at, len(content), fields)
-        text, html = _part(message, "plain"), _part(message, "html")
-        return Letter(name, put_down_at, len(content), fields, text, html, list(_attachments(message)))
+def _put_down(file: tuple[str, str]) -> tuple[int, int]:
+    return _when(file[0])
+
+
+def _read_header(name: str, path: str) -> Letter | None:
+    """A mail without what it says; None if it was taken away just now."""
+    try:
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(_MOST_HEADER)
+    except FileNotFoundError:
+        return None
+    message = BytesParser(EmailMessage, policy=policy.default).parsebytes(start, headersonly=True)
+    return _letter(name, size, message)
+
+
+def _read(name: str, path: str) -> Letter | None:
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        return None
+    message = BytesParser(EmailMessage, policy=policy.default).parsebytes(content)
+    text, html = _part(message, "plain"), _part(message, "html")
+    attachments = list(_attachments(message))
+    return replace(_letter(name, len(content), message), text=text, html=html, attachments=attachments)
+
+
+def _letter(name: str, size: int, message: EmailMessage) -> Letter:
+    seconds, millionths = _when(name)
+    return Letter(name, seconds * 1000 + millionths // 1000, size, dict(_fields(message)))
 
 
 def _when(name: str) -> tuple[int, int]:

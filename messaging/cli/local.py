@@ -4,12 +4,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Final
 
 from config.settings import Settings
 from messaging.addresses import is_among, parse_recipient
 from messaging.cli.errors import AwayError, RefusedError
-from messaging.cli.service import Deed, Document, Selection
+from messaging.cli.service import Deed, Document, Selection, Some
 from messaging.enclosures import ATTACHMENTS
 from messaging.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RequestError, TooLargeError
 from messaging.filtering import next_url, parse_filter
@@ -139,13 +140,14 @@ class LocalService:
         return self._shown(steered, "")
 
     @_told()
-    def count(self, deed: Deed, selection: Selection) -> int:
-        return self._steering.count(_DEEDS[deed], self._filter(selection, deed))
+    def count(self, deed: Deed, selection: Selection) -> Document:
+        count = self._steering.count(_DEEDS[deed], self._filter(selection, deed))
+        return {"left": count.mails, "before": count.before}
 
     @_told()
-    def steer_all(self, deed: Deed, selection: Selection, told: Callable[[int], None]) -> Document:
-        steered = self._steering.do_all(_DEEDS[deed], self._filter(selection, deed), told)
-        return {"changed": steered.changed, "left": steered.left}
+    def steer_all(self, deed: Deed, some: Some, told: Callable[[int], None]) -> Document:
+        wanted = self._filter(some.selection, deed)
+        return asdict(self._steering.do_all(_DEEDS[deed], wanted, some.after, some.limit, told))
 
     @property
     def _steering(self) -> steering.Steering:

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from config.errors import SettingError
 from messaging.cli.errors import AwayError, RefusedError
-from messaging.cli.service import Deed, Document, Selection
+from messaging.cli.service import Deed, Document, Selection, Some
 from messaging.outbox.ids import is_id
 
 #: How long an answer may take, in seconds, besides what it is asked to wait: many mails are changed in one request.
@@ -83,13 +83,13 @@ class RemoteService:
     def steer(self, deed: Deed, mail_id: str) -> Document:
         return self._ask("POST", f"{_path(mail_id)}/{deed}", body={})
 
-    def count(self, deed: Deed, selection: Selection) -> int:
-        body = {**selection.parameters(), "dry_run": True}
-        left: int = self._ask("POST", f"/v1/emails/{deed}", body=body)["left"]
-        return left
+    def count(self, deed: Deed, selection: Selection) -> Document:
+        return self._ask("POST", f"/v1/emails/{deed}", body={**selection.parameters(), "dry_run": True})
 
-    def steer_all(self, deed: Deed, selection: Selection, told: Callable[[int], None]) -> Document:
-        document = self._ask("POST", f"/v1/emails/{deed}", body=selection.parameters())
+    def steer_all(self, deed: Deed, some: Some, told: Callable[[int], None]) -> Document:
+        after = {} if some.after is None else {"after": some.after}
+        body = {**some.selection.parameters(), **after, "limit": some.limit}
+        document = self._ask("POST", f"/v1/emails/{deed}", body=body)
         told(document["changed"])
         return document
 

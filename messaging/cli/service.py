@@ -24,6 +24,16 @@ class Selection:
         return {name: value for name, value in named.items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class Some:
+    """So many of a selection that one request may change them, the oldest first."""
+
+    selection: Selection
+    limit: int
+    #: Of those, only the ones newer than the mail of this id.
+    after: str | None = None
+
+
 class Service(Protocol):
     """The service as an operator sees it.
 
@@ -53,14 +63,14 @@ class Service(Protocol):
     def steer(self, deed: Deed, mail_id: str) -> Document:
         """Do a deed to a mail, and tell what is known of it then."""
 
-    def count(self, deed: Deed, selection: Selection) -> int:
-        """Count the mails that a deed can be done to."""
+    def count(self, deed: Deed, selection: Selection) -> Document:
+        """Tell how many mails a deed can be done to (`left`), and an id that all of them are `before`."""
 
-    def steer_all(self, deed: Deed, selection: Selection, told: Callable[[int], None]) -> Document:
-        """Do a deed to many mails, ten thousand at the most; tells how many were `changed`, and how many are `left`.
+    def steer_all(self, deed: Deed, some: Some, told: Callable[[int], None]) -> Document:
+        """Do a deed to many mails; tells how many were `changed` and are `left`, and which ones they are `after`.
 
         Args:
             deed: what is done.
-            selection: to which of those that it can be done to.
+            some: to which of those that it can be done to.
             told: called now and then with how many mails were changed so far; may break it off.
         """

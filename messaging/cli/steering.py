@@ -1,6 +1,7 @@
 """What `retry` and `cancel` have in common: one mail by its id, or all of a selection."""
 
 import argparse
+from dataclasses import replace
 
 from messaging.cli.arguments import add_json, add_selection
 from messaging.cli.connecting import connected
@@ -8,8 +9,9 @@ from messaging.cli.errors import INTERRUPTED, UsageError
 from messaging.cli.interrupts import Interrupts
 from messaging.cli.output import print_json, print_line, say
 from messaging.cli.progress import progress
-from messaging.cli.service import Deed, Selection, Service
+from messaging.cli.service import Deed, Selection, Service, Some
 from messaging.cli.words import state_words
+from messaging.outbox.steering import MOST_AT_ONCE
 
 #: What has been done to a mail then.
 _DONE: dict[Deed, str] = {"cancel": "canceled", "retry": "retried"}
@@ -40,7 +42,7 @@ def run(options: argparse.Namespace, deed: Deed) -> None:
             mail = service.steer(deed, options.id)
             _show(f"{mail['id']} {state_words(mail)}", mail, options)
         elif options.dry_run:
-            count = service.count(deed, selection)
+            count = service.count(deed, selection)["left"]
             _show(f"{count} mails would be {_DONE[deed]}", {"dry_run": True, "changed": 0, "left": count}, options)
         else:
             _steer_all(service, deed, selection, options)
@@ -52,10 +54,13 @@ def _steer_all(service: Service, deed: Deed, selection: Selection, options: argp
     Raises:
         SystemExit: with that code when it is interrupted.
     """
-    total = service.count(deed, selection)
+    counted = service.count(deed, selection)
+    total = left = counted["left"]
+    # Those that were there then, and no more: others may come, and what is tried again may be back at once.
+    bound = replace(selection, before=counted["before"])
+    after, changed = None, 0
     with Interrupts() as interrupts, progress(total, _DONE[deed]) as advance:
-        changed, left = 0, total
-        while left and not interrupts.came:
+        while left and changed < total and not interrupts.came:
             before = changed
 
             def told(so_far: int, before: int = before) -> None:
@@ -65,15 +70,13 @@ def _steer_all(service: Service, deed: Deed, selection: Selection, options: argp
                 interrupts.check()
 
             try:
-                left = service.steer_all(deed, selection, told)["left"]
+                steered = service.steer_all(deed, Some(bound, min(MOST_AT_ONCE, total - changed), after), told)
             except KeyboardInterrupt:
                 break
-            # Those that have come since, or are where they were again, would be done to for ever.
-            if changed >= total or changed == before:
-                break
+            left, after = steered["left"], steered["after"]
     if interrupts.came:
         say("interrupted; the others are as they were")
-        left = service.count(deed, selection)
+        left = service.count(deed, bound)["left"]
     line = f"{changed} mails {_DONE[deed]}, {left} left"
     _show(line, {"dry_run": False, "changed": changed, "left": left}, options)
     if interrupts.came:

@@ -1,25 +1,32 @@
 """`/v1/emails/…/cancel` and `/retry`: one mail, or all that match a filter."""
 
+import re
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any, Final
 
 from messaging.endpoints.emails import find
 from messaging.errors import ConflictError, InvalidError, NotFoundError, TooManyRequestsError
 from messaging.fields import take_texts
-from messaging.filtering import ADDRESSES, NAMES, parse_filter
+from messaging.filtering import ADDRESSES, NAMES, parse_filter, parse_id
 from messaging.gate import Gate
 from messaging.outbox.errors import StateForbidsError
 from messaging.outbox.filters import Filter
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.states import State
-from messaging.outbox.steering import Deed, Steering
+from messaging.outbox.steering import MOST_AT_ONCE, Deed, Steering
 from messaging.publisher import Publisher
 from messaging.replies import Answer
 from messaging.request import Request
 from messaging.router import Endpoint
 from messaging.views import full_document, status_line
+
+#: Where to go on: the answer to the call before has it.
+_AFTER: Final = "after"
+
+_NUMBER: Final = re.compile(r"\d{1,5}", re.ASCII)
 
 _FLAGS: Final[Mapping[object, bool]] = {True: True, False: False, "true": True, "false": False}
 
@@ -68,29 +75,31 @@ class Helm:
         def endpoint(request: Request) -> Answer:
             fields = _fields(request)
             dry_run = _flag(fields.pop("dry_run", False), "dry_run")
-            texts = take_texts(fields, (*NAMES, "dry_run", "key"))
+            limit = _limit(fields.pop("limit", MOST_AT_ONCE))
+            texts = take_texts(fields, (*NAMES, _AFTER, "limit", "dry_run", "key"))
             _, key = self._gate.identify_known(request, texts.get("key"))
             wanted = parse_filter(texts, key.scope)
             if wanted.state not in (None, *deed.states):
                 raise InvalidError(f"must be one of {', '.join(deed.states)}", field="state")
-            return self._count(deed, wanted) if dry_run else self._do_all(deed, wanted)
+            after = parse_id(texts, _AFTER)
+            return self._count(deed, wanted, after) if dry_run else self._do_all(deed, wanted, after, limit)
 
         return endpoint
 
-    def _count(self, deed: Deed, wanted: Filter) -> Answer:
-        count = self._steering.count(deed, wanted)
-        document = {"dry_run": True, "changed": 0, "left": count}
-        return Answer(HTTPStatus.OK, f"{count} mails would be {deed.done}", document)
+    def _count(self, deed: Deed, wanted: Filter, after: str | None) -> Answer:
+        count = self._steering.count(deed, wanted, after)
+        document = {"dry_run": True, "changed": 0, "left": count.mails, "before": count.before, "after": after}
+        return Answer(HTTPStatus.OK, f"{count.mails} mails would be {deed.done}", document)
 
-    def _do_all(self, deed: Deed, wanted: Filter) -> Answer:
+    def _do_all(self, deed: Deed, wanted: Filter, after: str | None, limit: int) -> Answer:
         # Beside others it would be no faster, and hold up threads that answer requests.
         if not self._many.acquire(blocking=False):
             raise TooManyRequestsError("many mails are being changed already", 1)
         try:
-            steered = self._steering.do_all(deed, wanted)
+            steered = self._steering.do_all(deed, wanted, after, limit)
         finally:
             self._many.release()
-        document = {"dry_run": False, "changed": steered.changed, "left": steered.left}
+        document = {"dry_run": False, **asdict(steered), "before": wanted.before}
         return Answer(HTTPStatus.OK, f"{steered.changed} mails {deed.done}, {steered.left} left", document)
 
 
@@ -105,3 +114,11 @@ def _flag(value: object, field: str) -> bool:
     if flag is None:
         raise InvalidError("must be true or false", field=field)
     return flag
+
+
+def _limit(value: object) -> int:
+    """How many mails may be changed: a number, or its digits in a form."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= MOST_AT_ONCE:
+        raise InvalidError(f"must be a number from 1 to {MOST_AT_ONCE}", field="limit")
+    return int(text)

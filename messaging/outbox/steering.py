@@ -13,6 +13,7 @@ from messaging.outbox.database import Database, transaction
 from messaging.outbox.due import SUSPECT_DEATHS
 from messaging.outbox.errors import StateForbidsError
 from messaging.outbox.filters import Filter
+from messaging.outbox.ids import first_id, time_of
 from messaging.outbox.records import Mail
 from messaging.outbox.rows import MAIL_COLUMNS, mail_of
 from messaging.outbox.schema import IS_AMONG, IS_ASIDE, IS_WAITING, mails
@@ -39,12 +40,15 @@ class Deed:
     part: TextClause
     index: str
 
-    def select(self, wanted: Filter, *columns: Any) -> Select[Any]:
+    def select(self, wanted: Filter, after: str | None, *columns: Any) -> Select[Any]:
         states = [state for state in self.states if wanted.state in (None, state)]
         query = select(*columns).select_from(mails).where(self.part, mails.c.state.in_(states), *wanted.conditions())
         query = query if wanted.before is None else query.where(mails.c.id < wanted.before)
+        query = query if after is None else query.where(mails.c.id > after)
         return query.with_hint(mails, f"INDEXED BY {self.index}", "sqlite")
 
+
+_NEWEST: Final = select(func.max(mails.c.id))
 
 _CANCELABLE: Final = (State.SCHEDULED, State.QUEUED, State.RETRYING)
 _RETRYABLE: Final = (State.RETRYING, State.FAILED)
@@ -88,8 +92,19 @@ class Steered:
     """What became of a deed that was meant for many mails."""
 
     changed: int
-    #: How many it can be done to still: more than are changed by one call, or come since.
+    #: How many of those after them it can be done to still.
     left: int
+    #: The newest mail that it was meant for so far; None if no mail is left.
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many mails a deed can be done to."""
+
+    mails: int
+    #: An id after those of all mails that there were; None if there was none.
+    before: str | None
 
 
 class Steering:
@@ -121,29 +136,51 @@ class Steering:
             raise StateForbidsError(mail.state)
         return mail
 
-    def count(self, deed: Deed, wanted: Filter) -> int:
-        """Count the mails that a deed can be done to now."""
-        with transaction(self._database.reading) as connection:
-            count: int = connection.execute(deed.select(wanted, func.count())).scalar_one()
-        return count
-
-    def do_all(self, deed: Deed, wanted: Filter, told: Callable[[int], None] = lambda _changed: None) -> Steered:
-        """Do a deed to many mails, a few in a transaction; each is changed as a whole, or not at all.
+    def count(self, deed: Deed, wanted: Filter, after: str | None = None) -> Count:
+        """Count the mails that a deed can be done to now.
 
         Args:
-            deed: what is done.
-            wanted: to which of those that it can be done to.
-            told: called after each transaction, with how many mails were changed so far; may break it off.
+            deed: what is to be done.
+            wanted: which mails are meant.
+            after: of those, only the ones newer than the mail with this id.
         """
         with transaction(self._database.reading) as connection:
-            ids = connection.execute(deed.select(wanted, mails.c.id).limit(MOST_AT_ONCE)).scalars().all()
+            count: int = connection.execute(deed.select(wanted, after, func.count())).scalar_one()
+            newest: str | None = connection.execute(_NEWEST).scalar_one()
+        # To the millisecond: an id itself is for those alone who may see the mail.
+        return Count(count, wanted.before or (newest and first_id(time_of(newest) + 1)))
+
+    def do_all(
+        self,
+        deed: Deed,
+        wanted: Filter,
+        after: str | None = None,
+        limit: int = MOST_AT_ONCE,
+        told: Callable[[int], None] = lambda _changed: None,
+    ) -> Steered:
+        """Do a deed to many mails, a few in a transaction; each is changed as a whole, or not at all.
+
+        The oldest come first: what is tried again, and fails at once, is not met again by who goes on after it.
+
+        Args:
+            deed: what is to be done.
+            wanted: which mails are meant.
+            after: of those, only the ones newer than the mail with this id.
+            limit: how many are changed at the most, up to `MOST_AT_ONCE`.
+            told: called after each transaction, with how many mails were changed so far; may break it off.
+        """
+        query = deed.select(wanted, after, mails.c.id).order_by(mails.c.id).limit(min(limit, MOST_AT_ONCE))
+        with transaction(self._database.reading) as connection:
+            ids = connection.execute(query).scalars().all()
         changed = 0
         for first in range(0, len(ids), _BATCH):
             with transaction(self._database.accepting) as connection:
                 changed += self._change(connection, deed, ids[first : first + _BATCH])
             told(changed)
             time.sleep(_PAUSE_S)
-        return Steered(changed, self.count(deed, wanted))
+        last = ids[-1] if ids else after
+        left = self.count(deed, wanted, last).mails
+        return Steered(changed, left, last if left else None)
 
     def _change(self, connection: Connection, deed: Deed, ids: Sequence[str]) -> int:
         values = {"ids": json.dumps(list(ids)), "now": self._clock()}

@@ -25,18 +25,19 @@ const MOST_KEPT = 30;
  * @throws {Problem}
  */
 export async function read(path, signal) {
+  const used = key.value;
   const before = kept.get(path);
   const response = await ask(path, { signal, headers: before ? { "If-None-Match": before.tag } : {} });
   if (response.status === 304) return before.document;
   const document = await bodyOf(response);
   const tag = response.headers.get("ETag");
-  if (tag) keep(path, { tag, document });
+  if (tag && key.value === used) keep(path, { tag, document });
   return document;
 }
 
 /** Read a text, such as a mail's source. */
-export async function readText(path) {
-  return (await ask(path, { headers: {} })).text();
+export async function readText(path, signal) {
+  return (await ask(path, { signal, headers: {} })).text();
 }
 
 /**

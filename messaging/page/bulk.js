@@ -1,14 +1,20 @@
 // Does something to all mails that match the filter; how many that are is shown before.
 
 import { write } from "./api.js";
-import { announce, by, show } from "./dom.js";
-import { complain } from "./poll.js";
-import { count } from "./words.js";
+import { by, show } from "./dom.js";
+import { key } from "./key.js";
+import { ALLOWED, count, number } from "./words.js";
 
 const DEEDS = {
   retry: { button: "retry-all", word: "Retry", done: "will be tried again" },
   cancel: { button: "cancel-all", word: "Cancel", done: "are canceled" },
 };
+
+/** Mails that one request changes at the most. */
+const MOST_AT_ONCE = 10000;
+
+let running = false;
+let offered = { state: "", differs: false };
 
 /**
  * Wire the buttons.
@@ -18,34 +24,76 @@ const DEEDS = {
 export function startBulk(filter, changed) {
   for (const [name, deed] of Object.entries(DEEDS)) {
     by(deed.button).addEventListener("click", async () => {
-      complain("");
+      run(true);
       try {
         await doAll(name, deed, filter());
-      } catch (error) {
-        complain(error.message);
+      } finally {
+        run(false);
       }
       changed();
     });
   }
 }
 
+/**
+ * Show what can be done.
+ * @param {string} state that is filtered by, or "".
+ * @param {boolean} differs whether what is typed is not what is listed: then it is not clear what is meant.
+ */
+export function offerBulk(state, differs) {
+  offered = { state, differs };
+  const fitting = Object.keys(DEEDS).filter((name) => !state || ALLOWED[name].includes(state));
+  for (const [name, { button }] of Object.entries(DEEDS)) {
+    show(by(button), fitting.includes(name));
+    by(button).disabled = running || differs;
+  }
+  show(by("bulk-differs"), differs && fitting.length);
+}
+
+/** Say how it goes where everybody sees it; "" for nothing. */
+export function sayBulk(words) {
+  by("bulk-said").textContent = words;
+}
+
+/** Take back a question that was not answered. */
+export function emptyBulk() {
+  sayBulk("");
+  by("sure").close("no");
+  for (const each of ["sure-title", "sure-words", "sure-yes"]) by(each).textContent = "";
+}
+
+function run(now) {
+  running = now;
+  offerBulk(offered.state, offered.differs);
+}
+
 async function doAll(name, deed, filter) {
   const path = `/v1/emails/${name}`;
-  const { left } = await write(path, { ...filter, dry_run: true });
-  if (!(await agreed(deed, left, filter))) return;
-  // As many as were agreed to, and no more: what is tried again may be back a moment later.
+  const used = key.value;
   let changed = 0;
-  let step;
-  do {
-    step = await write(path, filter);
-    changed += step.changed;
-    announce(`${count(changed, "mail")} so far.`);
-  } while (step.left && step.changed && changed < left);
-  announce(`${count(changed, "mail")} ${deed.done}.`);
+  sayBulk("");
+  try {
+    const { left: agreed, before } = await write(path, { ...filter, dry_run: true });
+    if (key.value !== used || !(await isAgreed(deed, agreed, filter))) return;
+    // Those that were agreed to, and no more: others may have come since, and what is tried again may be back at once.
+    const bound = { ...filter, ...(before && { before }) };
+    let after = null;
+    do {
+      sayBulk(`${number(changed)} of ${count(agreed, "mail")} so far…`);
+      const limit = Math.min(MOST_AT_ONCE, agreed - changed);
+      const step = await write(path, { ...bound, limit, ...(after && { after }) });
+      changed += step.changed;
+      after = step.after;
+    } while (after && changed < agreed && key.value === used);
+    if (key.value === used) sayBulk(`${count(changed, "mail")} ${deed.done}.`);
+  } catch (error) {
+    if (error.status === undefined) throw error; // a bug of ours, for the console
+    if (key.value === used) sayBulk(`${changed ? `Stopped after ${count(changed, "mail")}. ` : ""}${error.message}`);
+  }
 }
 
 /** Ask whether so many are meant. */
-function agreed(deed, left, filter) {
+function isAgreed(deed, left, filter) {
   const dialog = by("sure");
   by("sure-title").textContent = left ? `${deed.word} ${count(left, "mail")}?` : `Nothing to ${deed.word.toLowerCase()}`;
   by("sure-words").textContent = `${said(filter)} ${left ? "" : "No mail among them is in a state that allows it."}`;

@@ -3,7 +3,7 @@
 import { read } from "./api.js";
 import { announce, el, fill } from "./dom.js";
 import { key } from "./key.js";
-import { ahead, answer, badge, between, long, timeOf } from "./words.js";
+import { ahead, answer, badge, between, long, timeOf, withTimes } from "./words.js";
 
 /** Milliseconds between two looks: at first often, then less and less. */
 const FIRST_MS = 120;
@@ -27,6 +27,7 @@ async function look(line, mail, pauseMs) {
   try {
     // Without a key the answer masks the address that was typed here.
     now = { ...(await read(`/v1/emails/${mail.id}`)), to: mail.to };
+    if (!line.isConnected) return;
     showMail(line, now);
     if (now.state !== mail.state) announce(`Mail to ${mail.to}: ${now.state}. ${lastWords(now)}`);
   } catch (error) {
@@ -54,7 +55,7 @@ function times(mail) {
 function words(mail) {
   const text = [mail.repeated ? "accepted before, and not sent again" : "", lastWords(mail), mail.remark ?? ""];
   const said = text.filter(Boolean).join("; ");
-  return said ? el("span", { class: "words" }, said) : null;
+  return said ? el("span", { class: "words" }, ...withTimes(said)) : null;
 }
 
 function lastWords(mail) {

@@ -11,7 +11,7 @@ const NEVER = "script, meta, base, link, iframe, object, embed, frame, frameset,
 const REFERENCES = /<(base|meta|link)\b[^>]*>/gi;
 const STYLE = /<style[^>]*>([\s\S]*?)<\/style>/gi;
 const TAG = /<[a-z][^>]*>/gi;
-const INLINE = /(\s|["'])(style|on[a-z]+)(?=\s*=)/gi;
+const INLINE = /([\s"'/])(style|on[a-z]+)(?=\s*=)/gi;
 
 /** A frame with this HTML in it. */
 export function frame(html) {
@@ -28,9 +28,12 @@ function fillFrame(element, html) {
   const inside = element.contentDocument;
   const { looks, body } = taken(html);
   inside.body.replaceChildren(...[...body.childNodes].map((node) => inside.adoptNode(node)));
-  for (const node of inside.querySelectorAll("[data-style]")) node.style.cssText = still(node.dataset.style);
+  inside.body.dir = body.dir;
+  inside.body.style.cssText = `background-color: ${body.bgColor}; color: ${body.text}`;
+  inside.body.style.cssText += still(body.dataset.style ?? "");
+  for (const node of inside.body.querySelectorAll("[data-style]")) node.style.cssText = still(node.dataset.style);
   const sheet = new element.contentWindow.CSSStyleSheet();
-  sheet.replaceSync(`body { font-family: sans-serif; color: #111; background: #fff; overflow-wrap: anywhere; } ${still(looks)}`);
+  sheet.replaceSync(`html { background: #fff; } body { font-family: sans-serif; color: #111; overflow-wrap: anywhere; } ${still(looks)}`);
   inside.adoptedStyleSheets = [sheet];
   element.height = String(Math.min(2000, Math.max(120, inside.documentElement.scrollHeight + 8)));
 }
@@ -47,7 +50,16 @@ function taken(html) {
     node.removeAttribute("srcset");
     node.removeAttribute("background");
   }
+  for (const node of parsed.querySelectorAll("[*|href]")) nameTarget(node);
   return { looks, body: parsed.body };
+}
+
+/** Show where a link leads instead of following it, which would leave nothing of the mail. */
+function nameTarget(node) {
+  const names = ["href", "xlink:href"];
+  const target = names.map((name) => node.getAttribute(name) ?? "").join("").trim();
+  for (const name of names) node.removeAttribute(name);
+  if (node.matches("a, area") && target && target !== node.textContent.trim()) node.after(` [${target}]`);
 }
 
 /** Looks that refer to nothing elsewhere. */

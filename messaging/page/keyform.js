@@ -3,7 +3,7 @@
 import { Problem, forgetAll } from "./api.js";
 import { announce, by, show } from "./dom.js";
 import { key } from "./key.js";
-import { refresh } from "./router.js";
+import { emptyAll, refresh } from "./router.js";
 
 /** Wire the form and the button in the bar. */
 export function startKey() {
@@ -19,8 +19,11 @@ export function startKey() {
       location.hash = "#key";
     }
   });
-  key.addEventListener("change", () => {
+  key.addEventListener("forgotten", () => {
     forgetAll();
+    emptyAll();
+  });
+  key.addEventListener("change", () => {
     showKey();
     refresh();
   });

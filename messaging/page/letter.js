@@ -10,19 +10,25 @@ export const letterView = {
   section: "letter",
   title: "Mailbox",
   locked: "The mailbox needs a key.",
-  enter(id) {
-    by("letter-title").textContent = "Mail";
-    by("letter-facts").replaceChildren();
-    by("letter-body").replaceChildren();
-    void open(id);
+  enter(id, _query, visit) {
+    empty();
+    void open(id, visit);
   },
+  empty,
 };
 
-async function open(id) {
+function empty() {
+  by("letter-title").textContent = "Mail";
+  by("letter-facts").replaceChildren();
+  by("letter-body").replaceChildren();
+}
+
+async function open(id, visit) {
   try {
-    showLetter(await read(`/v1/mailbox/${encodeURIComponent(id)}`));
+    const letter = await read(`/v1/mailbox/${encodeURIComponent(id)}`, visit);
+    if (!visit.aborted) showLetter(letter);
   } catch (error) {
-    complain(error.message);
+    if (!visit.aborted) complain(error.message);
   }
 }
 

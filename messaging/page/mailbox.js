@@ -3,24 +3,34 @@
 import { read } from "./api.js";
 import { by, el, fill, show } from "./dom.js";
 import { key } from "./key.js";
-import { poll } from "./poll.js";
+import { pause, poll } from "./poll.js";
 import { number, timeOf } from "./words.js";
 
 const EVERY_MS = 2000;
 
+/** How long until it is asked again whether there is a mailbox, where there was no answer, in milliseconds. */
+const LOOK_AGAIN_MS = 3000;
+
 let stop = () => {};
 let limit = 50;
+/** Aborted when the view is left. */
+let visit = AbortSignal.abort();
+/** Aborted when there is another key. */
+let look = new AbortController();
 
 export const mailboxView = {
   section: "mailbox",
   title: "Mailbox",
   locked: "The mailbox needs a key.",
-  enter() {
-    stop();
+  enter(_argument, _query, signal) {
+    visit = signal;
     limit = 50;
     watch();
   },
-  leave: () => stop(),
+  empty() {
+    by("mailbox-list").replaceChildren();
+    for (const each of ["about", "none", "closed", "older"]) show(by(`mailbox-${each}`), false);
+  },
 };
 
 export function startMailbox() {
@@ -34,12 +44,19 @@ export function startMailbox() {
 
 /** There is one only while mails are put down instead of being sent. */
 async function lookForMailbox() {
+  look.abort();
+  look = new AbortController();
+  const { signal } = look;
   show(by("mailbox-link"), false);
-  if (!key.value) return;
-  try {
-    show(by("mailbox-link"), (await read("/v1/mailbox?limit=1")).open);
-  } catch {
-    // None for this key; whatever else is wrong is said by the view that is open.
+  while (key.value && !signal.aborted) {
+    try {
+      const { open } = await read("/v1/mailbox?limit=1", signal);
+      if (!signal.aborted) show(by("mailbox-link"), open);
+      return;
+    } catch (error) {
+      if ([401, 403].includes(error.status)) return; // none for this key
+    }
+    await pause(LOOK_AGAIN_MS, signal); // what is wrong is said by the view that is open
   }
 }
 
@@ -52,7 +69,7 @@ function watch() {
     show(by("mailbox-none"), open && !letters.length);
     show(by("mailbox-closed"), !open);
     show(by("mailbox-older"), more && limit < 200);
-  }, EVERY_MS);
+  }, EVERY_MS, visit);
 }
 
 function line(letter) {

@@ -1,7 +1,7 @@
 // The view of all mails: the newest first, live, with filters and pages.
 
 import { Problem, read } from "./api.js";
-import { startBulk } from "./bulk.js";
+import { emptyBulk, offerBulk, sayBulk, startBulk } from "./bulk.js";
 import { by, el, fill, show } from "./dom.js";
 import { poll } from "./poll.js";
 import { STATES, answer, badge, timeOf } from "./words.js";
@@ -12,6 +12,8 @@ const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const NAMES = ["state", "to", "before"];
 
 let stop = () => {};
+/** Aborted when the view is left. */
+let visit = AbortSignal.abort();
 let wanted = new URLSearchParams();
 /** Where the next page is. */
 let older = "";
@@ -20,13 +22,22 @@ export const mailsView = {
   section: "mails",
   title: "Mails",
   locked: "The list of mails needs a key.",
-  enter(_argument, query) {
+  enter(_argument, query, signal) {
+    visit = signal;
+    sayBulk("");
     wanted = new URLSearchParams(NAMES.filter((name) => query.get(name)).map((name) => [name, query.get(name)]));
     by("mails-state").value = wanted.get("state") ?? "";
     by("mails-to").value = wanted.get("to") ?? "";
+    offer();
     watch();
   },
-  leave: () => stop(),
+  empty() {
+    emptyBulk();
+    by("mails-rows").replaceChildren();
+    by("mails-error").textContent = "";
+    for (const each of ["table", "older", "newest"]) show(by(`mails-${each}`), false);
+    showEmpty("");
+  },
 };
 
 export function startMails() {
@@ -37,6 +48,7 @@ export function startMails() {
     search();
   });
   by("mails-state").addEventListener("change", search);
+  by("mails-to").addEventListener("input", offer);
   by("mails-older").addEventListener("click", () => go({ ...filter(), before: older }));
   by("mails-newest").addEventListener("click", () => go(filter()));
   startBulk(filter, watch);
@@ -47,8 +59,17 @@ function filter() {
   return Object.fromEntries([...wanted].filter(([name]) => name !== "before"));
 }
 
+/** What the fields say. */
+const typed = () => [by("mails-state").value, by("mails-to").value.trim()];
+
+/** Offer what can be done to all that are listed, as long as the fields say the same. */
+function offer() {
+  const [state, to] = typed();
+  offerBulk(wanted.get("state") ?? "", state !== (wanted.get("state") ?? "") || to !== (wanted.get("to") ?? ""));
+}
+
 function search() {
-  const [state, to] = [by("mails-state").value, by("mails-to").value.trim()];
+  const [state, to] = typed();
   if (ID.test(to)) location.hash = `#mails/${to.toLowerCase()}`;
   else go({ ...(state && { state }), ...(to && { to }) });
 }
@@ -70,7 +91,7 @@ function watch() {
     last = page;
     showPage(page ?? { emails: [], next: null });
     return !page; // with what is asked for wrong, there is nothing to wait for
-  }, EVERY_MS);
+  }, EVERY_MS, visit);
 }
 
 /** Read a page; one that is empty and not the last is followed to the next that is not. */
@@ -112,12 +133,15 @@ function showRow(row, mail) {
     row,
     el("td", {}, badge(mail.state)),
     el("th", { scope: "row" }, link),
-    el("td", {}, mail.subject),
+    el("td", {}, short(mail.subject)),
     el("td", {}, timeOf(mail.created_at)),
-    el("td", { class: "words", title: last }, last),
+    el("td", { class: "words", }, short(last)),
   );
   return row;
 }
+
+/** A text of which two lines are shown. */
+const short = (text) => (text ? el("span", { class: "short", title: text }, text) : null);
 
 function nothing() {
   if (by("mails-error").textContent) return "";

@@ -8,22 +8,23 @@ import { STATES, ago, ahead, badge, count, number, timeOf } from "./words.js";
 
 const EVERY_MS = 2000;
 
-let stop = () => {};
-
 export const overviewView = {
   section: "overview",
   title: "Overview",
   locked: "The overview needs a key.",
-  enter() {
-    stop();
-    stop = poll(async (signal) => showAll(await read("/v1/overview", signal)), EVERY_MS);
+  enter(_argument, _query, visit) {
+    poll(async (signal) => showAll(await read("/v1/overview", signal)), EVERY_MS, visit);
   },
-  leave: () => stop(),
+  empty() {
+    show(by("overview-all"), false);
+    for (const each of ["hold", "states", "oldest", "charts", "workers", "queue"]) by(`overview-${each}`).replaceChildren();
+  },
 };
 
 function showAll(now) {
   const { hold, oldest_waiting: oldest } = now;
   showHold(hold);
+  show(by("overview-all"), true);
   fill(by("overview-states"), ...Object.entries(now.states).map(tile));
   fill(by("overview-oldest"), ...(oldest ? [`Oldest waiting: `, link(oldest), `, accepted ${ago(oldest.created_at)}.`] : ["Nothing waits."]));
   fill(by("overview-charts"), chart("Last hour, by the minute", now.minutes), chart("Last 7 days, by the hour", now.hours));

@@ -6,10 +6,13 @@ import { by } from "./dom.js";
  * Run a task again and again until it is stopped; what it throws is shown, and tried again later.
  * @param {(signal: AbortSignal) => Promise<boolean|void>} task ends the asking by returning true.
  * @param {number} pauseMs between two times.
+ * @param {AbortSignal} visit stops it, too: when the view is left.
  * @returns {() => void} stops it, also in the middle.
  */
-export function poll(task, pauseMs) {
+export function poll(task, pauseMs, visit) {
   const controller = new AbortController();
+  if (visit.aborted) return () => {};
+  visit.addEventListener("abort", () => controller.abort(), { once: true });
   void run(task, pauseMs, controller.signal);
   return () => controller.abort();
 }
@@ -21,7 +24,7 @@ async function run(task, pauseMs, signal) {
   while (!signal.aborted) {
     try {
       if (await task(signal)) return;
-      if (failures) complain("");
+      if (failures && !signal.aborted) complain("");
       failures = 0;
     } catch (error) {
       if (signal.aborted || error.status === 401) return;

@@ -1,18 +1,22 @@
 // Which view is shown: the address says it behind its `#`, as "view/argument?query".
 
-import { by, show } from "./dom.js";
-import { key } from "./key.js";
+import { announce, by, show } from "./dom.js";
+import { decoded, key } from "./key.js";
+import { complain } from "./poll.js";
 
-/** Views by their names: `{section, title, locked, enter(argument, query), leave()}`. */
+/** Views by their names: `{section, title, locked, enter(argument, query, visit), empty()}`. */
 const views = new Map();
 
 let current = null;
+/** Aborted when the current view is left. */
+let visit = new AbortController();
 let shown = "";
 
 /**
  * Add a view.
  * @param {string} name in the address; with a `/` behind it, the view of one thing.
- * @param {object} view `section`: its id; `title`; `locked`: why it needs a key, or ""; `enter`, `leave`.
+ * @param {object} view `section`: its id; `title`; `locked`: why it needs a key, or ""; `enter`: shows it until the
+ *   signal `visit` is aborted; `empty`: takes out what the key that was in use let it show.
  */
 export function addView(name, view) {
   views.set(name, view);
@@ -22,6 +26,10 @@ export function addView(name, view) {
 export function startRouter(onLocked) {
   locked = onLocked;
   addEventListener("hashchange", () => follow(true));
+  by("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address says which view it is
+    by("main").focus();
+  });
   follow(false);
 }
 
@@ -30,6 +38,14 @@ export function refresh() {
   if (!locked) return;
   follow(false);
   focusHeading();
+}
+
+/** Nothing is left of what was seen. */
+export function emptyAll() {
+  visit.abort();
+  for (const view of views.values()) view.empty?.();
+  complain("");
+  announce("");
 }
 
 let locked = null;
@@ -41,18 +57,19 @@ function follow(moveFocus) {
   const name = rest.length ? `${first}/` : first;
   const view = views.get(name);
   if (!view) {
-    if (!current) location.replace("#send");
-    return; // such as the link that skips the bar
+    location.replace("#send");
+    return;
   }
-  current?.leave?.();
+  visit.abort();
+  visit = new AbortController();
   const closed = Boolean(view.locked) && !key.value;
   current = closed ? views.get("key") : view;
   for (const each of views.values()) show(by(each.section), each === current);
   mark(first);
   document.title = `${current.title} – Messaging`;
-  by("trouble").hidden = true;
+  complain("");
   if (closed) locked(view.locked);
-  else current.enter?.(decodeURIComponent(rest.join("/")), new URLSearchParams(query));
+  else current.enter?.(decoded(rest.join("/")), new URLSearchParams(query), visit.signal);
   // Who follows a link by keyboard or hears the page goes on at the new heading.
   if (moveFocus && shown !== location.hash) focusHeading();
   shown = location.hash;

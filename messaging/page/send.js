@@ -10,7 +10,19 @@ const MOST_LINES = 20;
 /** Names what is in the form; a request that is made again after its answer was lost must not make a second mail. */
 let attempt = { id: "", of: "" };
 
-export const sendView = { section: "send", title: "Send", locked: "" };
+/** The fields of the form by what the service calls them. */
+const FIELDS = { to: "send-to", sendmail: "send-to", subject: "send-subject", text: "send-text" };
+
+export const sendView = {
+  section: "send",
+  title: "Send",
+  locked: "",
+  empty() {
+    by("send-lines").replaceChildren();
+    by("send-error").textContent = "";
+    show(by("send-none"), true);
+  },
+};
 
 export function startSend() {
   by("send-form").addEventListener("submit", (event) => {
@@ -22,18 +34,23 @@ export function startSend() {
 async function submitForm() {
   const button = by("send-form").querySelector("button");
   by("send-error").textContent = "";
-  by("send-to").removeAttribute("aria-invalid");
+  for (const id of Object.values(FIELDS)) by(id).removeAttribute("aria-invalid");
+  const used = key.value;
+  let goOnAt = by("send-to");
   button.disabled = true;
   try {
-    addLine(await sendNow(), by("send-to").value.trim());
+    const accepted = await sendNow();
+    if (key.value === used) addLine(accepted, by("send-to").value.trim());
     attempt = { id: "", of: "" };
-    for (const id of ["send-to", "send-subject", "send-text"]) by(id).value = "";
+    for (const id of Object.values(FIELDS)) by(id).value = "";
   } catch (error) {
     by("send-error").textContent = error.message;
-    by("send-to").setAttribute("aria-invalid", "true");
+    const wrong = FIELDS[error.field];
+    if (wrong) by(wrong).setAttribute("aria-invalid", "true");
+    goOnAt = wrong ? by(wrong) : button;
   } finally {
     button.disabled = false;
-    by("send-to").focus();
+    goOnAt.focus();
   }
 }
 

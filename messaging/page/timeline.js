@@ -30,6 +30,8 @@ export function steps(mail) {
   addAll(attempts.slice(0, before));
   if (mail.published_at) add(mail.published_at, ofPublish(mail, since));
   addAll(attempts.slice(before));
+  // When a worker claimed it is not known before the attempt is over.
+  if (mail.state === "sending") items.push(step("claimed", "", "by a worker"));
   return [...items, last(mail, since)];
 }
 
@@ -46,16 +48,15 @@ function ofPublish({ published_at: published }, since) {
 }
 
 function ofAttempt(attempt, since) {
-  const words = el("span", { class: `words ${attempt.outcome}` }, answer(attempt));
+  const { outcome, code, started_at: began, connect_ms: connect, transfer_ms: transfer } = attempt;
+  const words = el("span", { class: `words ${outcome}` }, answer(attempt));
+  const how = connect ? `in ${long(connect)}` : "at once: the connection was open";
+  const took = `in ${long(code === null ? connect + transfer : transfer)}`;
   return [
-    step("claimed", attempt.started_at, `attempt ${attempt.number}, by a worker after ${waited(since, attempt.started_at)}`),
-    step(OUTCOMES[attempt.outcome] ?? attempt.outcome, endOf(attempt), took(attempt), words, letterOf(attempt)),
+    step("claimed", began, `attempt ${attempt.number}, by a worker after ${waited(since, began)}`),
+    ...(code === null ? [] : [step("connected", later(began, connect), how)]), // else nobody was spoken to, or nobody answered
+    step(OUTCOMES[outcome] ?? outcome, endOf(attempt), took, words, letterOf(attempt)),
   ];
-}
-
-function took({ code, connect_ms: connect, transfer_ms: transfer }) {
-  if (code === null) return `in ${long(connect + transfer)}`; // nobody was spoken to, or nobody answered
-  return `${connect ? `connected in ${long(connect)}` : "on a connection that was open"}, answered in ${long(transfer)}`;
 }
 
 /** A link to the mail where it was put down instead of being sent. */
@@ -70,14 +71,16 @@ function last(mail, since) {
     return step(mail.state, mail.finished_at, `${after} after it was accepted`);
   }
   if (mail.state === "retrying" || mail.state === "scheduled") return step("next attempt", mail.due_at, ahead(mail.due_at));
-  return step(mail.state === "sending" ? "being sent" : "waiting", "", `for ${waited(since, new Date())}`);
+  if (mail.state === "sending") return step("being sent", "", "now");
+  return step("waiting", "", `for ${waited(since, new Date())}`);
 }
 
 /** How long something took, also where a clock was set back. */
 const waited = (from, to) => long(Math.max(0, between(from, to)));
 
-const endOf = (attempt) =>
-  new Date(Date.parse(attempt.started_at) + attempt.connect_ms + attempt.transfer_ms).toISOString();
+const later = (time, ms) => new Date(Date.parse(time) + ms).toISOString();
+
+const endOf = (attempt) => later(attempt.started_at, attempt.connect_ms + attempt.transfer_ms);
 
 function step(name, time, about, ...more) {
   return el("li", {}, el("strong", {}, name), " ", time ? timeOf(time) : "", el("span", { class: "about" }, about), ...more);

@@ -14,6 +14,15 @@ export const STATES = {
   canceled: "will not be sent",
 };
 
+/** In which states what can be done to a mail. */
+export const ALLOWED = {
+  retry: ["retrying", "failed"],
+  cancel: ["scheduled", "queued", "retrying"],
+  resend: Object.keys(STATES),
+};
+
+const STAMP = /(\d{4}-\d\d-\d\dT[\d:.]+Z)/;
+
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 const HOUR = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -30,6 +39,9 @@ export const day = (time) => DAY.format(time);
 
 /** An element for a time. */
 export const timeOf = (text) => el("time", { datetime: text, title: text }, clock(text));
+
+/** A text in which times stand, as nodes: each of them as of a clock here. */
+export const withTimes = (text) => text.split(STAMP).map((part, i) => (i % 2 ? timeOf(part) : part));
 
 /** A length of time in milliseconds, such as "40 ms" or "3 min". */
 export function long(ms) {

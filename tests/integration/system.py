@@ -5,9 +5,9 @@ import json
 import sqlite3
 import sys
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -139,9 +139,15 @@ class System:
 
     def key(self) -> str:
         """Make an API key."""
+        with self.keys() as keys:
+            return keys.add("test")
+
+    @contextmanager
+    def keys(self) -> Iterator[Keys]:
+        """All its API keys."""
         database = Database(Secret(self.environ.get("DATABASE_URL", f"sqlite:///{self.folder}/var/messaging.db")))
         try:
-            return Keys(database).add("test")
+            yield Keys(database)
         finally:
             database.close()
 

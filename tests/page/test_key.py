@@ -48,8 +48,43 @@ def test_a_forgotten_key_opens_nothing_any_more(keyed: Tab) -> None:
     expect(keyed.page.get_by_role("heading", name="A key, please")).to_be_visible()
 
 
-def test_a_key_that_is_revoked_is_asked_for_anew(blank: Tab) -> None:
-    blank.open("#key=msg_revoked")
+def test_a_key_that_was_never_one_is_asked_for_anew(blank: Tab) -> None:
+    blank.open("#key=msg_unknown")
     blank.go("#mails")
     expect(blank.page.get_by_role("heading", name="A key, please")).to_be_visible()
     expect(blank.page.locator("#key-error")).to_contain_text("not known here")
+
+
+@pytest.mark.parametrize("key", ["schl%C3%BCssel", "a%20b", ""])
+def test_what_can_be_no_key_is_told(blank: Tab, key: str) -> None:
+    blank.open(f"#key={key}")
+    expect(blank.page.get_by_role("heading", name="A key, please")).to_be_visible()
+    expect(blank.page.locator("#key-error")).to_contain_text("no key")
+    assert "key=" not in blank.page.url
+
+
+@pytest.mark.parametrize("view", ["mails/%", "mailbox/%E0%A4%A", "nothing", "key=%zz"])
+def test_an_address_that_is_broken_still_shows_a_view(keyed: Tab, view: str) -> None:
+    keyed.page.goto("about:blank")
+    keyed.open(f"#{view}")
+    expect(keyed.page.locator("h1:visible")).to_have_count(1)
+
+
+def test_a_browser_that_keeps_nothing_asks_for_the_key_each_time(blank: Tab, key: str) -> None:
+    refuse = (
+        "Object.defineProperty(window, 'sessionStorage', {get() { throw new DOMException('no', 'SecurityError'); }})"
+    )
+    blank.page.add_init_script(refuse)
+    blank.open(f"#key={key}")
+    expect(blank.page.get_by_role("button", name="Forget the key")).to_be_visible()
+    blank.go("#overview")
+    expect(blank.page.locator("#overview-charts svg").first).to_be_visible()
+    blank.page.reload()
+    expect(blank.page.get_by_role("heading", name="A key, please")).to_be_visible()
+
+
+def test_the_skip_link_leaves_the_address_alone(keyed: Tab) -> None:
+    keyed.go("#overview")
+    keyed.page.get_by_role("link", name="Skip to the content").press("Enter")
+    expect(keyed.page.locator("#main")).to_be_focused()
+    assert keyed.page.evaluate("location.hash") == "#overview"

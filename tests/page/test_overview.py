@@ -1,10 +1,12 @@
 """How all of it stands, understood from the page alone."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
+from tests.fixtures.waiting import until
 from tests.integration.system import System
 from tests.page.conftest import SETTINGS
 from tests.page.tab import Tab
@@ -25,6 +27,29 @@ def test_it_shows_states_workers_queue_and_what_was_sent(keyed: Tab) -> None:
     expect(keyed.page.get_by_label("State")).to_have_value("sent")
 
 
+def test_what_failed_is_a_bar_that_is_seen(keyed: Tab, relay: SmtpServer) -> None:
+    relay.follow({"RCPT": "550 5.1.1 Unknown"})
+    expect(keyed.send("charted@example.com").locator(".badge")).to_have_text("failed")
+    keyed.go("#overview")
+    heights = "bars => bars.map(bar => Number(bar.getAttribute('height')))"
+    expect(keyed.page.locator("#overview-charts svg").first).to_be_visible()
+    for kind in ("sent", "failed"):
+        until(lambda: max(keyed.page.locator(f"figure:first-child svg .{kind}").evaluate_all(heights)) > 0)  # noqa: B023 - called at once
+
+
+def test_a_worker_is_shown_with_when_it_was_seen_and_what_it_does(keyed: Tab) -> None:
+    def busy(route: Route) -> None:
+        document, now = route.fetch().json(), datetime.now(UTC)
+        started, seen = (now - timedelta(hours=2)).isoformat(), (now - timedelta(seconds=12)).isoformat()
+        document["workers"][0].update(in_flight=3, started_at=started, seen_at=seen)
+        route.fulfill(json=document)
+
+    keyed.page.route("**/v1/overview", busy)
+    keyed.go("#overview")
+    expect(keyed.page.locator("#overview-workers td").nth(1)).to_have_text(re.compile(r"1\d s ago"))
+    expect(keyed.page.locator("#overview-workers td").nth(2)).to_have_text("3")
+
+
 def test_a_relay_that_is_away_is_understood_and_its_return_seen(browser: Browser, tmp_path: Path) -> None:
     relay = SmtpServer()
     with relay:
@@ -33,6 +58,7 @@ def test_a_relay_that_is_away_is_understood_and_its_return_seen(browser: Browser
         tab.open(f"#key={system.key()}")
         line = tab.send("held@example.com")
         expect(line).to_contain_text("the relay is held since")
+        expect(line).not_to_contain_text(re.compile(r"\dZ"))  # times are those of a clock here
         tab.go("#overview")
         hold = tab.page.locator("#overview-hold")
         expect(hold).to_contain_text("The relay is held")

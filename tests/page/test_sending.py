@@ -60,6 +60,14 @@ def test_what_is_wrong_with_an_address_is_said_beside_it(tab: Tab) -> None:
     expect(tab.page.get_by_label("To", exact=True)).to_have_value("not an address")
 
 
+def test_an_address_is_not_called_wrong_for_what_is_wrong_elsewhere(keyed: Tab) -> None:
+    keyed.send("right@example.com", "=?utf-8?q?hidden?=", "Words")
+    expect(keyed.page.locator("#send-error")).not_to_be_empty()
+    expect(keyed.page.get_by_label("Subject")).to_be_focused()
+    expect(keyed.page.get_by_label("Subject")).to_have_attribute("aria-invalid", "true")
+    expect(keyed.page.get_by_label("To", exact=True)).not_to_have_attribute("aria-invalid", "true")
+
+
 def test_a_request_whose_answer_is_lost_can_be_sent_again_and_makes_one_mail(
     keyed: Tab, relay: SmtpServer, system: System
 ) -> None:

@@ -2,11 +2,13 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.fixtures.waiting import until
 from tests.integration.system import System
 from tests.page.tab import Tab, post
+from tests.servers.script import Delay
 from tests.servers.smtp import SmtpServer
 
 
@@ -66,7 +68,7 @@ def test_a_mail_opens_to_its_time_line_and_source(keyed: Tab, system: System, ke
     keyed.go("#mails?to=open@example.com")
     keyed.page.get_by_role("link", name="open@example.com").click()
     steps = keyed.page.locator("#mail-times li strong")
-    expect(steps).to_have_text(["accepted", "published", "claimed", "the relay took it", "sent"])
+    expect(steps).to_have_text(["accepted", "published", "claimed", "connected", "the relay took it", "sent"])
     published = keyed.page.locator("#mail-times li", has_text="published")
     expect(published).to_contain_text(re.compile(r"in the workers' queue after \d+ ms"))
     status = system.status(f"/v1/emails/{mail}", key)
@@ -81,13 +83,13 @@ def test_a_mail_that_waits_is_tried_again_now(keyed: Tab, system: System, key: s
     (mail,) = send_to(system, key, "again@example.com", state="retrying")
     keyed.go(f"#mails/{mail}")
     expect(keyed.page.locator("#mail-state")).to_contain_text("next attempt in")
-    steps, first = keyed.page.locator("#mail-times li strong"), ["claimed", "the relay was busy"]
+    steps, first = keyed.page.locator("#mail-times li strong"), ["claimed", "connected", "the relay was busy"]
     expect(steps).to_have_text(["accepted", "published", *first, "next attempt"])
     relay.follow({})
     keyed.page.get_by_role("button", name="Try again now").click()
     expect(keyed.page.locator("#mail-state .badge")).to_have_text("sent")
     expect(keyed.page.locator("#mail-times .words")).to_have_text(["451 4.7.1 Greylisted", "250 2.0.0 Ok: queued"])
-    expect(steps).to_have_text(["accepted", *first, "published", "claimed", "the relay took it", "sent"])
+    expect(steps).to_have_text(["accepted", *first, "published", *first[:2], "the relay took it", "sent"])
     expect(keyed.page.get_by_role("button", name="Cancel")).to_have_count(0)
 
 
@@ -125,37 +127,53 @@ def test_the_same_is_sent_again_as_a_new_mail(keyed: Tab, system: System, key: s
     assert len([mail for mail in relay.accepted if "twice@example.com" in mail.recipients]) == 2
 
 
-def test_all_that_match_are_tried_again_after_their_number_was_shown(
+def test_a_mail_that_failed_is_tried_again(keyed: Tab, system: System, key: str, relay: SmtpServer) -> None:
+    relay.follow({"RCPT": "550 5.1.1 Unknown"})
+    (mail,) = send_to(system, key, "failed@example.com", state="failed")
+    relay.follow({})
+    keyed.go(f"#mails/{mail}")
+    keyed.page.get_by_role("button", name="Try again now").click()
+    expect(keyed.page.locator("#mail-state .badge")).to_have_text("sent")
+
+
+def test_a_click_too_many_sends_no_second_one(keyed: Tab, system: System, key: str, relay: SmtpServer) -> None:
+    (mail,) = send_to(system, key, "double@example.com", state="sent")
+    keyed.go(f"#mails/{mail}")
+    keyed.page.get_by_role("button", name="Send the same again").dblclick()
+    expect(keyed.page).not_to_have_url(re.compile(mail))
+    expect(keyed.page.locator("#mail-state .badge")).to_have_text("sent")
+    assert len([mail for mail in relay.accepted if "double@example.com" in mail.recipients]) == 2
+    assert len([request for request in keyed.requests if request.url.endswith("/resend")]) == 1
+
+
+def test_sent_again_after_an_answer_was_lost_it_is_the_same_mail(
     keyed: Tab, system: System, key: str, relay: SmtpServer
 ) -> None:
-    relay.follow({"RCPT": "550 5.1.1 Unknown"})
-    send_to(system, key, *(f"m{i}@all.example" for i in range(3)), state="failed")
-    relay.follow({})
-    keyed.go("#mails?to=@all.example")
-    expect(keyed.rows().locator(".badge")).to_have_text(["failed"] * 3)
-    keyed.page.get_by_role("button", name="Retry all that match…").click()
-    expect(keyed.page.get_by_role("heading", name="Retry 3 mails?")).to_be_visible()
-    keyed.page.get_by_role("button", name="Leave them alone").click()
-    expect(keyed.rows().locator(".badge")).to_have_text(["failed"] * 3)
-    keyed.page.get_by_role("button", name="Retry all that match…").click()
-    keyed.page.get_by_role("button", name="Retry 3 mails").click()
-    expect(keyed.rows().locator(".badge")).to_have_text(["sent"] * 3)
+    (mail,) = send_to(system, key, "lost@example.com", state="sent")
+    keyed.go(f"#mails/{mail}")
+    keyed.page.route("**/resend", lambda route: (route.fetch(), route.abort()), times=1)
+    button = keyed.page.get_by_role("button", name="Send the same again")
+    button.click()
+    expect(keyed.page.locator("#mail-error")).to_contain_text("does not answer")
+    keyed.troubles.clear()
+    button.click()
+    expect(keyed.page).not_to_have_url(re.compile(mail))
+    expect(keyed.page.locator("#mail-state .badge")).to_have_text("sent")
+    assert len([mail for mail in relay.accepted if "lost@example.com" in mail.recipients]) == 2
 
 
-def test_no_more_are_tried_again_than_were_agreed_to_however_many_come_back(keyed: Tab) -> None:
-    steps = [{"dry_run": True, "changed": 0, "left": 3}] + [{"dry_run": False, "changed": 2, "left": 2}] * 3
-    asked: list[object] = []
-
-    def answer(route: Route) -> None:
-        asked.append(route.request.post_data_json)
-        route.fulfill(json=steps[len(asked) - 1])
-
-    keyed.page.route("**/v1/emails/retry", answer)
-    keyed.go("#mails?state=retrying")
-    keyed.page.get_by_role("button", name="Retry all that match…").click()
-    keyed.page.get_by_role("button", name="Retry 3 mails").click()
-    expect(keyed.page.locator("#live")).to_have_text("4 mails will be tried again.")
-    assert asked == [{"state": "retrying", "dry_run": True}, {"state": "retrying"}, {"state": "retrying"}]
+def test_a_mail_that_is_being_sent_is_seen_to_be_claimed(
+    keyed: Tab, system: System, key: str, relay: SmtpServer
+) -> None:
+    relay.follow({"RCPT": "451 4.7.1 Greylisted"})
+    (mail,) = send_to(system, key, "claimed@example.com", state="retrying")
+    relay.follow({"END": Delay(3)})
+    keyed.go(f"#mails/{mail}")
+    keyed.page.get_by_role("button", name="Try again now").click()
+    steps = keyed.page.locator("#mail-times li")
+    first = ["claimed", "connected", "the relay was busy"]
+    expect(steps.locator("strong")).to_have_text(["accepted", *first, "published", "claimed", "being sent"])
+    expect(steps.last).to_have_text("being sent now")
 
 
 def test_a_confirm_that_came_after_the_worker_was_done_stands_before_its_attempt(
@@ -167,41 +185,25 @@ def test_a_confirm_that_came_after_the_worker_was_done_stands_before_its_attempt
     keyed.page.route(f"**/v1/emails/{mail}", lambda route: route.fulfill(json=late))
     keyed.go(f"#mails/{mail}")
     steps = keyed.page.locator("#mail-times li strong")
-    expect(steps).to_have_text(["accepted", "published", "claimed", "the relay took it", "sent"])
+    expect(steps).to_have_text(["accepted", "published", "claimed", "connected", "the relay took it", "sent"])
 
 
-def test_all_that_match_are_canceled_after_their_number_was_shown(
-    keyed: Tab, system: System, key: str, relay: SmtpServer
+@pytest.mark.parametrize(("connect_ms", "connected"), [(1500, "in 1.5 s"), (0, "at once: the connection was open")])
+def test_how_long_connecting_and_answering_took_is_told_apart(
+    keyed: Tab, system: System, key: str, connect_ms: int, connected: str
 ) -> None:
-    relay.follow({"RCPT": "451 4.7.1 Greylisted"})
-    ids = send_to(system, key, *(f"m{i}@stop.example" for i in range(3)), state="retrying")
-    (other,) = send_to(system, key, "other@spared.example", state="retrying")
-    relay.follow({})
-    send_to(system, key, "sent@stop.example", state="sent")
-    keyed.go("#mails?to=@stop.example")
-    expect(keyed.rows().locator(".badge")).to_have_text(["sent", *["retrying"] * 3])
-    cancel = keyed.page.get_by_role("button", name="Cancel all that match…")
-    cancel.click()
-    expect(keyed.page.get_by_role("heading", name="Cancel 3 mails?")).to_be_visible()
-    keyed.page.get_by_role("button", name="Leave them alone").click()
-    expect(keyed.page.get_by_role("heading", name="Cancel 3 mails?")).to_be_hidden()
-    assert {system.status(f"/v1/emails/{mail_id}", key)["state"] for mail_id in ids} == {"retrying"}
-    cancel.click()
-    keyed.page.get_by_role("button", name="Cancel 3 mails").click()
-    expect(keyed.page.locator("#live")).to_have_text("3 mails are canceled.")
-    expect(keyed.rows().locator(".badge")).to_have_text(["sent", *["canceled"] * 3])
-    assert {system.status(f"/v1/emails/{mail_id}", key)["state"] for mail_id in ids} == {"canceled"}
-    assert system.status(f"/v1/emails/{other}", key)["state"] == "retrying"
+    (mail,) = send_to(system, key, "timed@example.com", state="sent")
 
+    def slow(route: Route) -> None:
+        document = route.fetch().json()
+        document["attempts"][0].update(connect_ms=connect_ms, transfer_ms=40)
+        route.fulfill(json=document)
 
-def test_where_nothing_can_be_canceled_it_is_said(keyed: Tab, system: System, key: str) -> None:
-    send_to(system, key, "done@done.example", state="sent")
-    keyed.go("#mails?to=@done.example")
-    expect(keyed.rows()).to_have_count(1)
-    keyed.page.get_by_role("button", name="Cancel all that match…").click()
-    expect(keyed.page.get_by_role("heading", name="Nothing to cancel")).to_be_visible()
-    keyed.page.keyboard.press("Escape")
-    expect(keyed.page.get_by_role("heading", name="Nothing to cancel")).to_be_hidden()
+    keyed.page.route(f"**/v1/emails/{mail}", slow)
+    keyed.go(f"#mails/{mail}")
+    steps = keyed.page.locator("#mail-times li")
+    expect(steps.filter(has_text="connected")).to_contain_text(connected)
+    expect(steps.filter(has_text="the relay took it")).to_contain_text("in 40 ms")
 
 
 def test_a_mail_that_is_not_there_is_said_to_be_gone(keyed: Tab) -> None:

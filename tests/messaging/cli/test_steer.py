@@ -86,7 +86,24 @@ def test_those_that_stay_where_they_were_are_not_done_to_for_ever(service: Servi
     (mail_id,) = mails_in(service, State.RETRYING)
     with service.database.recording.begin() as connection:
         connection.exec_driver_sql("UPDATE mails SET deaths = 2 WHERE id = ?", (mail_id,))
-    assert run("retry", "--all").out == "1 mails retried, 1 left\n"
+    assert run("retry", "--all").out == "1 mails retried, 0 left\n"
+
+
+@pytest.mark.usefixtures("seam")
+def test_those_that_come_meanwhile_are_left_alone(service: Service, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steering, "MOST_AT_ONCE", 1)
+    ids = mails_in(service, State.FAILED, 3)
+    change = steering.Steering._change
+
+    def overtaken(*arguments: object) -> int:
+        if len(states(service)) == len(ids):
+            mails_in(service, State.FAILED)
+            service.steering.do(steering.RETRY, ids[-1])
+        return change(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(steering.Steering, "_change", overtaken)
+    assert run("retry", "--all").out == "2 mails retried, 0 left\n"
+    assert states(service) == ["queued"] * 3 + ["failed"]
 
 
 @pytest.mark.usefixtures("seam")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from messaging.outbox.ids import first_id, time_of
 from messaging.outbox.states import State
 from tests.fixtures.client import JSON, Answer
 from tests.fixtures.service import Service
@@ -10,6 +11,11 @@ NOBODY = "0190a000-0000-7000-8000-000000000000"
 
 NOT_CANCELABLE = [State.SENDING, State.SENT, State.TESTED, State.FAILED, State.CANCELED]
 NOT_RETRYABLE = [State.SCHEDULED, State.QUEUED, State.SENDING, State.SENT, State.TESTED, State.CANCELED]
+
+
+def done(changed: int) -> dict[str, object]:
+    """The answer where none is left."""
+    return {"dry_run": False, "changed": changed, "left": 0, "before": None, "after": None}
 
 
 @pytest.fixture
@@ -105,7 +111,7 @@ def test_a_key_steers_no_mail_that_it_does_not_see(service: Service, sent: str) 
     for few in (service.keys.add("few", recipients=["@example.org"]), service.keys.add("ci", test=True)):
         answer = steer(service, sent, "cancel", few)
         assert (answer.status, answer.json["detail"]) == (403, "this mail is none of this key's")
-        assert steer_all(service, "cancel", few).json == {"dry_run": False, "changed": 0, "left": 0}
+        assert steer_all(service, "cancel", few).json == done(0)
     assert service.mails[0].state is State.QUEUED
 
 
@@ -125,13 +131,13 @@ def states(service: Service) -> dict[str, State]:
 
 
 def test_all_that_wait_are_canceled(service: Service, key: str, many: dict[str, State]) -> None:
-    assert steer_all(service, "cancel", key).json == {"dry_run": False, "changed": 3, "left": 0}
+    assert steer_all(service, "cancel", key).json == done(3)
     waited = (State.SCHEDULED, State.QUEUED, State.RETRYING)
     assert states(service) == {mail_id: State.CANCELED if state in waited else state for mail_id, state in many.items()}
 
 
 def test_all_that_failed_or_wait_for_an_attempt_are_retried(service: Service, key: str, many: dict[str, State]) -> None:
-    assert steer_all(service, "retry", key).json == {"dry_run": False, "changed": 2, "left": 0}
+    assert steer_all(service, "retry", key).json == done(2)
     retried = (State.FAILED, State.RETRYING)
     assert states(service) == {mail_id: State.QUEUED if state in retried else state for mail_id, state in many.items()}
 
@@ -153,10 +159,59 @@ def test_a_dry_run_counts_what_would_be_changed_and_changes_nothing(
     service: Service, key: str, many: dict[str, State], deed: str, fields: dict[str, str], count: int
 ) -> None:
     answer = steer_all(service, deed, key, dry_run=True, **fields)
-    assert answer.json == {"dry_run": True, "changed": 0, "left": count}
+    counted = answer.json
+    assert (counted["dry_run"], counted["changed"], counted["left"]) == (True, 0, count)
+    assert counted["before"] == fields.get("before", first_id(time_of(max(many)) + 1))
     assert states(service) == many
     answer = steer_all(service, deed, key, **fields)
-    assert answer.json == {"dry_run": False, "changed": count, "left": 0}
+    assert answer.json == {**done(count), "before": fields.get("before")}
+
+
+@pytest.mark.parametrize("deed", ["cancel", "retry"])
+def test_what_comes_after_the_count_is_left_alone(
+    service: Service, key: str, many: dict[str, State], deed: str
+) -> None:
+    counted = steer_all(service, deed, key, dry_run=True).json
+    service.clock.pass_s(0.001)
+    late = service.public.get("/?sendmail=late@example.com").id
+    service.bring_into(late, State.RETRYING)
+    answer = steer_all(service, deed, key, before=counted["before"], limit=counted["left"])
+    assert (answer.json["changed"], answer.json["left"]) == (counted["left"], 0)
+    assert states(service)[late] is State.RETRYING
+
+
+def test_the_bound_of_a_count_is_no_mail_s_id(service: Service, many: dict[str, State]) -> None:
+    few = service.keys.add("few", recipients=["@example.org"])
+    before = steer_all(service, "retry", few, dry_run=True).json["before"]
+    assert not before.startswith(tuple(mail_id[:20] for mail_id in many))
+
+
+def test_what_is_tried_again_and_fails_at_once_does_not_keep_others_from_it(service: Service, key: str) -> None:
+    ids = []
+    for number in range(5):
+        service.clock.pass_s(1)
+        ids.append(service.public.get(f"/?sendmail=m{number}@example.com").id)
+        service.bring_into(ids[-1], State.FAILED)
+    retried: list[str] = []
+    answer: dict[str, object] = {"after": None}
+    while len(retried) < 5:
+        after = {"after": answer["after"]} if answer["after"] else {}
+        answer = steer_all(service, "retry", key, limit=2, **after).json
+        queued = sorted(mail_id for mail_id, state in states(service).items() if state is State.QUEUED)
+        retried += queued
+        for mail_id in queued:
+            service.bring_into(mail_id, State.FAILED)
+    assert retried == ids
+    assert (answer["left"], answer["after"]) == (0, None)
+
+
+@pytest.mark.parametrize("limit", ["limit=2", "limit=2&dry_run=false"])
+def test_a_form_has_a_limit_too(service: Service, key: str, limit: str) -> None:
+    for number in range(3):
+        service.public.get(f"/?sendmail=m{number}@example.com")
+    answer = service.public.post_form("/v1/emails/cancel", limit, {"X-API-Key": key, **JSON})
+    assert (answer.json["changed"], answer.json["left"]) == (2, 1)
+    assert answer.json["after"] == sorted(states(service))[1]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +226,14 @@ def test_a_dry_run_counts_what_would_be_changed_and_changes_nothing(
         ({"dry_run": 1}, 422, "dry_run"),
         ({"dry_run": []}, 422, "dry_run"),
         ({"dry_run": None}, 422, "dry_run"),
-        ({"limit": "1"}, 400, "limit"),
+        ({"after": "1"}, 422, "after"),
+        ({"after": None}, 422, "after"),
+        ({"limit": 0}, 422, "limit"),
+        ({"limit": 10_001}, 422, "limit"),
+        ({"limit": True}, 422, "limit"),
+        ({"limit": 1.5}, 422, "limit"),
+        ({"limit": "many"}, 422, "limit"),
+        ({"step": "1"}, 400, "step"),
     ],
 )
 @pytest.mark.parametrize("deed", ["cancel", "retry"])

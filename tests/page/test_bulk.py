@@ -1,0 +1,120 @@
+"""What is done to all mails that match: no more than was agreed to, and said as it goes."""
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.integration.system import System
+from tests.page.tab import Tab
+from tests.page.test_steering import send_to
+from tests.servers.smtp import SmtpServer
+
+
+def test_all_that_match_are_tried_again_after_their_number_was_shown(
+    keyed: Tab, system: System, key: str, relay: SmtpServer
+) -> None:
+    relay.follow({"RCPT": "550 5.1.1 Unknown"})
+    send_to(system, key, *(f"m{i}@all.example" for i in range(3)), state="failed")
+    relay.follow({})
+    keyed.go("#mails?to=@all.example")
+    expect(keyed.rows().locator(".badge")).to_have_text(["failed"] * 3)
+    keyed.page.get_by_role("button", name="Retry all that match…").click()
+    expect(keyed.page.get_by_role("heading", name="Retry 3 mails?")).to_be_visible()
+    keyed.page.get_by_role("button", name="Leave them alone").click()
+    expect(keyed.rows().locator(".badge")).to_have_text(["failed"] * 3)
+    keyed.page.get_by_role("button", name="Retry all that match…").click()
+    keyed.page.get_by_role("button", name="Retry 3 mails").click()
+    expect(keyed.rows().locator(".badge")).to_have_text(["sent"] * 3)
+
+
+def test_mails_that_come_while_it_is_asked_are_left_alone(
+    keyed: Tab, system: System, key: str, relay: SmtpServer
+) -> None:
+    relay.follow({"RCPT": "451 4.7.1 Greylisted"})
+    meant = send_to(system, key, *(f"m{i}@agreed.example" for i in range(3)), state="retrying")
+    keyed.go("#mails?to=@agreed.example")
+    keyed.page.get_by_role("button", name="Cancel all that match…").click()
+    expect(keyed.page.get_by_role("heading", name="Cancel 3 mails?")).to_be_visible()
+    late = send_to(system, key, *(f"n{i}@agreed.example" for i in range(4)), state="retrying")
+    keyed.page.get_by_role("button", name="Cancel 3 mails").click()
+    expect(keyed.page.locator("#bulk-said")).to_have_text("3 mails are canceled.")
+    states = {mail: system.status(f"/v1/emails/{mail}", key)["state"] for mail in meant + late}
+    assert states == dict.fromkeys(meant, "canceled") | dict.fromkeys(late, "retrying")
+
+
+def test_what_is_typed_and_not_searched_for_is_not_acted_on(keyed: Tab) -> None:
+    keyed.go("#mails")
+    cancel = keyed.page.get_by_role("button", name="Cancel all that match…")
+    expect(cancel).to_be_enabled()
+    keyed.page.get_by_label("Address, @domain or id").fill("one@typed.example")
+    expect(cancel).to_be_disabled()
+    expect(keyed.page.locator("#bulk-differs")).to_be_visible()
+    keyed.page.get_by_role("button", name="Search").click()
+    expect(cancel).to_be_enabled()
+    expect(keyed.page.locator("#bulk-differs")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [("sent", []), ("sending", []), ("queued", ["Cancel"]), ("failed", ["Retry"]), ("retrying", ["Retry", "Cancel"])],
+)
+def test_what_no_mail_of_the_state_allows_is_not_offered(keyed: Tab, state: str, shown: list[str]) -> None:
+    keyed.go(f"#mails?state={state}")
+    expect(keyed.page.get_by_label("State")).to_have_value(state)
+    expect(keyed.page.locator("#mails-bulk button:visible")).to_have_text([f"{each} all that match…" for each in shown])
+
+
+OLD, NEW, BOUND = (f"0190a00{i}-0000-7000-8000-000000000000" for i in range(3))
+
+
+def stepwise(tab: Tab, *steps: dict[str, object]) -> list[object]:
+    """Answer a bulk retry by these steps, and break off after them; returns what is asked for."""
+    asked: list[object] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        if len(asked) > len(steps):
+            route.abort()
+        else:
+            route.fulfill(json=steps[len(asked) - 1])
+
+    tab.page.route("**/v1/emails/retry", answer)
+    tab.go("#mails?state=retrying")
+    tab.page.get_by_role("button", name="Retry all that match…").click()
+    tab.page.get_by_role("button", name="Retry 3 mails").click()
+    return asked
+
+
+def test_no_more_are_tried_again_than_were_agreed_to_however_many_come_back(keyed: Tab) -> None:
+    asked = stepwise(
+        keyed,
+        {"dry_run": True, "changed": 0, "left": 3, "before": BOUND, "after": None},
+        {"dry_run": False, "changed": 2, "left": 2, "before": BOUND, "after": OLD},
+        {"dry_run": False, "changed": 1, "left": 1, "before": BOUND, "after": NEW},
+    )
+    expect(keyed.page.locator("#bulk-said")).to_have_text("3 mails will be tried again.")
+    bound = {"state": "retrying", "before": BOUND}
+    assert asked == [
+        {"state": "retrying", "dry_run": True},
+        {**bound, "limit": 3},
+        {**bound, "limit": 1, "after": OLD},
+    ]
+
+
+def test_a_failure_midway_says_how_many_were_changed(keyed: Tab) -> None:
+    stepwise(
+        keyed,
+        {"dry_run": True, "changed": 0, "left": 3, "before": BOUND, "after": None},
+        {"dry_run": False, "changed": 2, "left": 1, "before": BOUND, "after": OLD},
+    )
+    expect(keyed.page.locator("#bulk-said")).to_contain_text("Stopped after 2 mails. The service does not answer")
+    keyed.troubles.clear()
+
+
+def test_where_nothing_can_be_canceled_it_is_said(keyed: Tab, system: System, key: str) -> None:
+    send_to(system, key, "done@done.example", state="sent")
+    keyed.go("#mails?to=@done.example")
+    expect(keyed.rows()).to_have_count(1)
+    keyed.page.get_by_role("button", name="Cancel all that match…").click()
+    expect(keyed.page.get_by_role("heading", name="Nothing to cancel")).to_be_visible()
+    keyed.page.keyboard.press("Escape")
+    expect(keyed.page.get_by_role("heading", name="Nothing to cancel")).to_be_hidden()
