@@ -6,8 +6,9 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
+from messaging.outbox.among import among
 from messaging.outbox.records import Attachment, Extras
-from messaging.outbox.schema import among, attachments, extras
+from messaging.outbox.schema import attachments, extras
 
 _EXTRAS: Final = select(extras.c.mail_id, extras.c.html, extras.c.reply_to).where(among(extras.c.mail_id, "ids"))
 _ATTACHMENTS: Final = (

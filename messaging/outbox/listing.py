@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, TextClause, desc, func, select
 
+from messaging.outbox.among import among
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.filters import Filter
 from messaging.outbox.records import Attempt, Mail
 from messaging.outbox.rows import ATTEMPT_COLUMNS, MAIL_COLUMNS, attempt_of, mail_of
-from messaging.outbox.schema import IS_ASIDE, IS_WAITING, among, attempts, mails
+from messaging.outbox.schema import IS_ASIDE, IS_WAITING, attempts, mails
 from messaging.outbox.states import ASIDE, State
 
 #: Mails that are looked through at once, where no index says which of them are meant.

@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, select
 
+from messaging.outbox.among import among
 from messaging.outbox.errors import OtherContentError
 from messaging.outbox.records import Accepted, Mail
-from messaging.outbox.schema import among, repeats
+from messaging.outbox.schema import repeats
 
 _READ = select(repeats.c.token, repeats.c.content, repeats.c.mail_id, repeats.c.created_at, repeats.c.ends_at).where(
     among(repeats.c.token, "tokens")

@@ -3,13 +3,12 @@
 Every `_at` column is a time in milliseconds since 1970, UTC.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -17,23 +16,12 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    bindparam,
-    func,
-    select,
     text,
 )
 
+from messaging.outbox.among import among
+
 metadata = MetaData()
-
-
-def among(column: Column[Any], values: str) -> ColumnElement[bool]:
-    """Whether a column is among the values of a parameter, a JSON array.
-
-    Such a statement is made once, for any number of them. A list of parameters is rendered anew each time (55 instead
-    of 38 µs for a claim).
-    """
-    return column.in_(select(func.json_each(bindparam(values)).table_valued("value").c.value))
-
 
 #: What waits for something, spelled as in the index so that it is seen to fit.
 IS_WAITING: Final = text("due_at IS NOT NULL")

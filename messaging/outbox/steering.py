@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, TextClause, Update, bindparam, case, 
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
-from messaging.outbox.due import SUSPECT_DEATHS
+from messaging.outbox.dead_workers import SUSPECT_DEATHS
 from messaging.outbox.errors import StateForbidsError
 from messaging.outbox.filters import Filter
 from messaging.outbox.ids import first_id, time_of
@@ -77,7 +77,6 @@ RETRY: Final = Deed(
         state=case((_SUSPECT, State.RETRYING.value), else_=State.QUEUED.value),
         due_at=bindparam("now"),
         finished_at=None,
-        published=False,
         attempts=case((_FAILED, 0), else_=mails.c.attempts),
         deaths=case((_FAILED & _SUSPECT, SUSPECT_DEATHS), else_=mails.c.deaths),
     )

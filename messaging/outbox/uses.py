@@ -9,8 +9,9 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from config.values import Rate
+from messaging.outbox.among import among
 from messaging.outbox.errors import LimitReachedError
-from messaging.outbox.schema import among, uses
+from messaging.outbox.schema import uses
 
 #: Times that are kept for one subject. Up to this rate they are exact; above it uses share the end of a step, and are
 #: counted longer than they would have to be by one step at the most.

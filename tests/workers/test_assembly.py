@@ -20,7 +20,7 @@ def test_a_lease_that_ended_is_watched_until_any_worker_that_lives_has_renewed_i
     database: Database, lease: str
 ) -> None:
     settings = Settings.load({"LEASE": lease})
-    watch_s = assemble_worker(settings, database, []).due._watch_s
+    watch_s = assemble_worker(settings, database, []).due._dead_workers._watch_s
     assert period_s(settings.lease_s) < watch_s <= 15
 
 

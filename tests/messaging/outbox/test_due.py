@@ -7,10 +7,11 @@ import pytest
 from config.errors import SettingError
 from config.settings import Settings
 from messaging.outbox import database as database_module
-from messaging.outbox import due as module
+from messaging.outbox import dead_workers as module
 from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database
-from messaging.outbox.due import PUBLISHED_FOR_MS, SUSPECT_DEATHS, Due, DueMails
+from messaging.outbox.dead_workers import SUSPECT_DEATHS
+from messaging.outbox.due import PUBLISHED_FOR_MS, Due, DueMails
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS, Outbox
 from messaging.outbox.records import Attempt, Finish, Outcome

@@ -9,7 +9,8 @@ import pytest
 from messaging.outbox import steering as module
 from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database
-from messaging.outbox.due import SUSPECT_DEATHS, DueMails
+from messaging.outbox.dead_workers import SUSPECT_DEATHS
+from messaging.outbox.due import DueMails
 from messaging.outbox.errors import StateForbidsError
 from messaging.outbox.filters import Filter, Scope
 from messaging.outbox.outbox import Outbox
