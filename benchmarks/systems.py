@@ -42,7 +42,7 @@ class System:
 OURS: Final = System(
     "Messaging",
     web=(_OURS, "-m", "messaging", "serve"),
-    workers=((_OURS, "-m", "dramatiq", "workers.main", "-p", "2", "-t", "16"),),
+    workers=((_OURS, "-m", "workers", "-p", "2", "-t", "16"),),
     queue="mail",
     environ={
         # The limits of keyless use are there to be met by one who asks so often.

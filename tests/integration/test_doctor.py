@@ -162,7 +162,7 @@ def test_an_alarm_is_named(doctor: Doctor, rabbitmq: RabbitMQ) -> None:
 
 def test_workers_that_are_stopped_have_to_be_started(doctor: Doctor, system: System) -> None:
     system.workers.stop()
-    assert doctor.only_cross("workers").advice == "Start it: dramatiq workers.main"
+    assert doctor.only_cross("workers").advice == "Start it: python -m workers"
     system.start_workers()
     until(lambda: doctor.crosses() == {})
 

@@ -17,7 +17,7 @@ def check_workers(heartbeats: Heartbeats, *, embedded: bool) -> str:
     seen = {role: heartbeats.alive(role) for role in Role}
     for role, alive in seen.items():
         if not alive:
-            start = "python -m messaging serve" if embedded else "dramatiq workers.main"
+            start = "python -m messaging serve" if embedded else "python -m workers"
             raise TroubleError(f"no {role} has been seen for {GONE_AFTER_MS // 1000} s", f"Start it: {start}")
     in_flight = sum(worker.in_flight for worker in seen[Role.WORKER])
     hosts = sorted({worker.host for worker in seen[Role.WORKER]})

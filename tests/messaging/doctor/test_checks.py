@@ -170,7 +170,7 @@ def test_workers_and_dispatchers_have_to_be_seen(heartbeats: Heartbeats, clock: 
     def check() -> str:
         return check_workers(heartbeats, embedded=False)
 
-    assert trouble(check).advice == "Start it: dramatiq workers.main"
+    assert trouble(check).advice == "Start it: python -m workers"
     heartbeats.beat(1, 2)
     assert "no dispatcher" in str(trouble(check))
     heartbeats.beat(1, 0, Role.DISPATCHER)
