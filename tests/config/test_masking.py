@@ -58,6 +58,7 @@ def test_what_is_masked_stays_as_it_is(text: str) -> None:
     assert masked(once) == once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part", ["a", "a@", "@", '"', "a%40", "://", "://a:", "msg_", "key=", "link=", "%", "a.", "*@a"]
 )

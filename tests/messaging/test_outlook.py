@@ -109,6 +109,7 @@ def test_of_32_threads_one_asks(outlook: Outlook, hold: CountingHold, clock: Clo
         clock.pass_s(2.001)
 
 
+@pytest.mark.slow
 def test_those_who_come_while_it_is_asked_do_not_wait_and_hear_what_was_known(
     outlook: Outlook, hold: CountingHold, heartbeats: Heartbeats, clock: Clock
 ) -> None:

@@ -152,6 +152,7 @@ def test_what_was_confirmed_meanwhile_is_noted_a_few_hundred_at_a_time(
     assert noted == [ids[:500], ids[500:1000], ids[1000:]]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("free")
 def test_a_confirm_is_noted_some_time_after_it_came(
     publisher: BrokerPublisher, due: DueMails, monkeypatch: pytest.MonkeyPatch

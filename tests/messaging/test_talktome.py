@@ -111,6 +111,7 @@ def test_many_threads_write_whole_lines(path: Path) -> None:
     assert sorted(ids_in(*path.parent.iterdir())) == requests
 
 
+@pytest.mark.slow
 def test_four_processes_write_whole_lines_and_rotate_once_each_time(path: Path) -> None:
     pipe = subprocess.PIPE
     writers = [

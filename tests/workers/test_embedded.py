@@ -25,6 +25,8 @@ from workers import embedded as embedded_module
 from workers.assembly import assemble_worker
 from workers.embedded import EmbeddedWorker
 
+pytestmark = pytest.mark.slow
+
 #: As it is outside of tests.
 IDLE_MS = embedded_module._IDLE_MS
 

@@ -115,6 +115,7 @@ def test_what_is_wrong_is_told_where_the_words_are_ours() -> None:
     assert internal.get("/readyz").text == "down: broker (queue mail: delete it, it is made anew)"
 
 
+@pytest.mark.slow
 def test_a_part_that_hangs_holds_up_no_answer_and_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "ANSWER_WITHIN_S", 0.2)
     asked, go = [], threading.Event()

@@ -89,6 +89,7 @@ def test_every_caller_has_keys_of_their_own(service: Service, key: str) -> None:
     assert len({answer.id for answer in answers}) == len(service.mails) == 4
 
 
+@pytest.mark.slow
 @every_form
 def test_100_at_the_same_moment_are_one_mail(service: Service, key: str, form: str) -> None:
     headers = {"X-API-Key": key}
@@ -99,6 +100,7 @@ def test_100_at_the_same_moment_are_one_mail(service: Service, key: str, form: s
     assert sum(answer.headers["Idempotency-Replayed"] == "true" for answer in answers) == 99
 
 
+@pytest.mark.slow
 def test_100_strangers_at_the_same_moment_are_one_mail_and_one_use(service: Service) -> None:
     results = all_at_once(lambda _: post(service, "POST /v1/emails", "order-1"), range(100))
     assert {result.result().status for result in results} == {202}

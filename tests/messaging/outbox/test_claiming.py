@@ -403,6 +403,7 @@ def test_a_lease_that_somebody_else_has_now_is_not_renewed(
     assert read(outbox, current) == before
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_renewed(outbox: Outbox, claims: Claims) -> None:
     held = [claimed(outbox, claims) for _ in range(2)]
     claims.finish(sent(held[0]))

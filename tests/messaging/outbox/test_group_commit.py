@@ -130,6 +130,7 @@ def test_after_an_item_that_failed_the_next_is_written(database: Database) -> No
     assert group.submit(2) == "result of 2"
 
 
+@pytest.mark.slow
 def test_while_the_database_is_stuck_nobody_waits_for_long_but_who_is_being_written(
     database: Database, database_path: Path
 ) -> None:
@@ -178,6 +179,7 @@ def test_as_long_as_it_is_not_all_may_come(database: Database, monkeypatch: pyte
         assert len([future.result(10) for future in futures]) == 4
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away_fails_all_who_wait_after_one_try(
     database: Database, database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def forbidden_by(steering: Steering, deed: Deed, mail_id: str) -> State | None:
     return None
 
 
+@pytest.mark.slow
 def test_a_mail_is_either_canceled_or_claimed(outbox: Outbox, claims: Claims, steering: Steering) -> None:
     ids = [accept(outbox).id for _ in range(60)]
 
@@ -146,6 +147,7 @@ def test_a_mail_that_workers_died_of_is_retried_alone(
         assert connection.execute("SELECT deaths FROM mails").fetchone() == (SUSPECT_DEATHS,)
 
 
+@pytest.mark.slow
 def test_many_are_changed_a_few_at_a_time_and_others_write_in_between(
     outbox: Outbox, database: Database, steering: Steering, monkeypatch: pytest.MonkeyPatch
 ) -> None:

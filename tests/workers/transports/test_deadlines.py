@@ -13,6 +13,8 @@ from tests.fixtures.waiting import until
 from workers.transports import deadlines as module
 from workers.transports.deadlines import Deadlines
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:

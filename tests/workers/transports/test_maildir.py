@@ -97,6 +97,7 @@ def _hurried_threads() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_hurried_threads")
 def test_many_threads_put_down_each_mail_once(
     transport: MaildirTransport, path: Path, monkeypatch: pytest.MonkeyPatch
