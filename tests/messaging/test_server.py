@@ -529,8 +529,8 @@ def test_requests_that_wait_for_a_thread_are_answered(make_server: MakeServer, e
         connections = [stack.enter_context(Connection(server.endpoint)) for _ in range(12)]
         for connection in connections:
             connection.get("/slow")
-        until(lambda: len(server._server.task_dispatcher.queue) == 10)
-        assert len(endpoints.arrived) == 2
+        waiting = server._server.task_dispatcher.queue
+        until(lambda: (len(waiting), len(endpoints.arrived)) == (10, 2))
         server.stop()
         until(lambda: is_draining(server))
         endpoints.go_on()
