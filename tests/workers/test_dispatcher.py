@@ -1,5 +1,6 @@
 """Whatever is due is published, in order, and neither a broker nor a database that is away loses any of it."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Iterator
@@ -179,6 +180,30 @@ def test_a_backlog_that_a_broker_lost_is_published_again_without_a_pause(
         while dispatcher.step():
             pass
     assert len(queue.ids) <= 100 + 20
+
+
+def test_what_came_while_the_broker_was_away_is_not_taken_for_what_it_lost(
+    dispatcher: Dispatcher,
+    queue: RememberingQueue,
+    outbox: Outbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 10)
+    monkeypatch.setattr(module, "REPUBLISH_BELOW", 20)
+    mails = 0
+    for _ in range(3):
+        for _ in range(100):
+            accept(outbox)
+            mails += 1
+        for down in ("gone", None):
+            queue.down = down
+            for _ in range(5):
+                clock.pass_s(LATER_S)
+                with contextlib.suppress(QueueError):
+                    while dispatcher.step():
+                        pass
+        assert mails <= len(queue.ids) <= mails + 20
 
 
 def test_what_the_broker_does_not_take_is_due_again_soon(
