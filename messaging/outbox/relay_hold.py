@@ -91,11 +91,6 @@ class RelayHold:
         return probe_id
 
     def release(self) -> None:
-        """End the hold: all that waits is due now."""
+        """End the hold: what workers turned down, or gave back, is due since then; nothing else has to be written."""
         with transaction(self._database.recording) as connection:
-            if connection.execute(delete(hold)).rowcount:
-                connection.execute(
-                    update(mails)
-                    .where(mails.c.due_at.is_not(None), mails.c.state == State.QUEUED)
-                    .values(due_at=self._clock(), published=False)
-                )
+            connection.execute(delete(hold))
