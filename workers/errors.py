@@ -35,5 +35,12 @@ class BusyError(DeliveryError):
         self.retry_after_s = retry_after_s
 
 
+class LeaseEndedError(DeliveryError):
+    """Raised when the mail was not handed over, since another worker may have it by now."""
+
+    def __init__(self) -> None:
+        super().__init__("this worker stood still for longer than its lease")
+
+
 class RelayError(DeliveryError):
     """Raised when the relay is away or refuses us: whatever is wrong, it is not this mail."""

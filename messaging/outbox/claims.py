@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -95,6 +95,7 @@ class Claims:
     """
 
     def __init__(self, database: Database, lease_s: float, clock: Callable[[], int] = clock_ms) -> None:
+        self.lease_s = lease_s
         self._database = database
         self._lease_ms = int(lease_s * 1000)
         self._clock = clock
@@ -109,13 +110,14 @@ class Claims:
         """Write down what became of a claim; False if the claim was no longer worth anything."""
         return cast("bool", self._group.submit(_Result(finish, self._clock())))
 
-    def renew(self, claims: Iterable[Claim]) -> None:
-        """Begin the leases anew of claims that are being worked on."""
-        renewals = [{"of": claim.mail.id, "claim": claim.number} for claim in claims]
-        if renewals:
-            with transaction(self._database.recording) as connection:
-                ends_at = self._clock() + self._lease_ms
-                connection.execute(_RENEW, [{**renewal, "lease_ends_at": ends_at} for renewal in renewals])
+    def renew(self, claims: Sequence[Claim]) -> Sequence[bool]:
+        """Begin the leases anew of claims that are being worked on; tells of each whether it still was the newest."""
+        if not claims:
+            return ()
+        with transaction(self._database.recording) as connection:
+            ends_at = self._clock() + self._lease_ms
+            renewals = ({"of": claim.mail.id, "claim": claim.number, "lease_ends_at": ends_at} for claim in claims)
+            return [connection.execute(_RENEW, renewal).rowcount == 1 for renewal in renewals]
 
     def _write(self, connection: Connection, batch: Sequence[str | _Result]) -> Sequence[Claim | bool | None]:
         # Results first: what one thread gives back another may claim.

@@ -21,7 +21,7 @@ from tests.fixtures.transports import ScriptedTransport
 from tests.fixtures.waiting import until
 from workers import delivery as module
 from workers.delivery import Delivery
-from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
+from workers.errors import BusyError, DeliveryError, LeaseEndedError, RefusedError, RelayError
 from workers.leases import Leases
 from workers.policy import JITTER, Stage, lost
 
@@ -425,6 +425,31 @@ def test_a_worker_whose_lease_ended_says_that_its_result_is_not_counted(
     thread.join()
     assert worker.read(mail).state == State.SENT
     assert f"mail {mail.id}: the lease had ended" in caplog.text
+
+
+def test_a_worker_that_stood_still_does_not_send_what_another_one_took_from_it(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, mail = make_worker(), accept(outbox)
+    worker.transport.hold_up()
+    thread = threading.Thread(target=worker.deliver, args=(mail,))
+    thread.start()
+    assert worker.transport.arrived.acquire(timeout=10)
+    other = make_worker()
+    assert other.deliver_again(mail).state == State.SENT
+    worker.leases.renew()  # it goes on
+    worker.transport.go_on()
+    thread.join()
+    assert (worker.read(mail).state, len(outbox.attempts(mail.id))) == (State.SENT, 1)
+    assert f"mail {mail.id} is not sent, another worker may have it" in caplog.text
+
+
+def test_a_mail_that_was_not_sent_for_its_lease_had_ended_goes_back_and_is_charged_nothing(
+    make_worker: MakeWorker, outbox: Outbox
+) -> None:
+    worker = make_worker(LeaseEndedError())
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts, outbox.attempts(mail.id)) == (State.QUEUED, 0, [])
 
 
 def test_no_address_and_no_word_of_a_mail_is_logged(

@@ -4,12 +4,13 @@ import mailbox
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from workers.composing import Composed
-from workers.errors import RelayError
-from workers.transports.transport import Receipt
+from workers.errors import LeaseEndedError, RelayError
+from workers.transports.transport import Receipt, always
 
 
 class MaildirTransport:
@@ -25,8 +26,10 @@ class MaildirTransport:
         # The standard library makes unique names with a counter that is not safe between threads.
         self._lock = threading.Lock()
 
-    def deliver(self, mail: Composed) -> Receipt:
+    def deliver(self, mail: Composed, is_ours: Callable[[], bool] = always) -> Receipt:
         began = time.monotonic()
+        if not is_ours():
+            raise LeaseEndedError
         try:
             with self._lock:
                 name = self._add(mail.content.replace(b"\r\n", b"\n"))

@@ -3,6 +3,7 @@
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from functools import cached_property
 from typing import Final
 
@@ -12,7 +13,7 @@ from workers.errors import DeliveryError, RelayError
 from workers.transports.deadlines import Deadlines
 from workers.transports.smtp_connection import SmtpConnection
 from workers.transports.smtp_opening import CONNECT_TIMEOUT_S, open_connection
-from workers.transports.transport import Receipt
+from workers.transports.transport import Receipt, always
 
 #: Longest conversation about one mail, in seconds: above the longest wait in it.
 CONVERSATION_TIMEOUT_S: Final = 900.0
@@ -51,12 +52,12 @@ class SmtpTransport:
         self._opening = threading.Lock()
         self._failure: tuple[float, RelayError] | None = None
 
-    def deliver(self, mail: Composed) -> Receipt:
+    def deliver(self, mail: Composed, is_ours: Callable[[], bool] = always) -> Receipt:
         began = time.monotonic()
         kept = self._take()
         if kept is not None:
             try:
-                return self._hand_over(kept, mail, began)
+                return self._hand_over(kept, mail, is_ours, began)
             except DeliveryError as error:
                 if not error.gone:
                     raise
@@ -66,7 +67,7 @@ class SmtpTransport:
         except RelayError as error:
             error.connect_ms = _ms(began, time.monotonic())
             raise
-        return self._hand_over(fresh, mail, began)
+        return self._hand_over(fresh, mail, is_ours, began)
 
     def tidy(self) -> None:
         with self._lock:
@@ -88,12 +89,14 @@ class SmtpTransport:
         for connection in idle:
             connection.close()
 
-    def _hand_over(self, connection: SmtpConnection, mail: Composed, began: float) -> Receipt:
+    def _hand_over(
+        self, connection: SmtpConnection, mail: Composed, is_ours: Callable[[], bool], began: float
+    ) -> Receipt:
         """Hand a mail over on a connection, and keep that if it is good for another one."""
         ready = time.monotonic()
         try:
             with connection.limit(self._conversation_timeout_s):
-                code, reply = connection.send(mail)
+                code, reply = connection.send(mail, is_ours)
         except DeliveryError as error:
             error.connect_ms, error.transfer_ms = _ms(began, ready), _ms(ready, time.monotonic())
             if error.gone or error.code is None or not self._stands(connection):

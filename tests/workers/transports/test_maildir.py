@@ -15,7 +15,7 @@ from messaging.outbox.outbox import Outbox
 from tests.fixtures.disks import unwritable
 from tests.fixtures.storage import accept
 from workers.composing import Composed, compose
-from workers.errors import RelayError
+from workers.errors import LeaseEndedError, RelayError
 from workers.transports.maildir import MaildirTransport
 
 
@@ -36,6 +36,13 @@ def mail(outbox: Outbox) -> Composed:
 
 def files(path: Path) -> list[Path]:
     return sorted((path / "new").iterdir())
+
+
+def test_what_is_not_for_us_to_send_is_not_put_down(transport: MaildirTransport, path: Path, mail: Composed) -> None:
+    transport.deliver(mail)
+    with pytest.raises(LeaseEndedError):
+        transport.deliver(mail, lambda: False)
+    assert len(files(path)) == 1
 
 
 def numbered(number: int) -> Composed:
