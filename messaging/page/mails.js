@@ -7,6 +7,8 @@ import { poll } from "./poll.js";
 import { STATES, answer, badge, timeOf } from "./words.js";
 
 const EVERY_MS = 1500;
+/** Mails that were looked for from page to page are looked for again after so many times as long as that took. */
+const TIMES = 10;
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** What the address of this view may say of which mails are meant. */
 const NAMES = ["state", "to", "before"];
@@ -86,29 +88,37 @@ function watch() {
   const path = `/v1/emails?${new URLSearchParams([...wanted, ["limit", "50"]])}`;
   let last;
   stop = poll(async (signal) => {
-    const page = await ask(path, signal);
-    if (page === last) return;
+    const began = performance.now();
+    const newest = await ask(path, signal);
+    const further = newest && isShort(newest);
+    if (further && last === undefined) showEmpty("Looking through older mails…");
+    const page = further ? await walk(newest, signal) : newest;
+    if (page !== last) showPage(page ?? { emails: [], next: null });
     last = page;
-    showPage(page ?? { emails: [], next: null });
-    return !page; // with what is asked for wrong, there is nothing to wait for
+    if (!page) return true; // with what is asked for wrong, there is nothing to wait for
+    return further ? TIMES * (performance.now() - began) : 0;
   }, EVERY_MS, visit);
 }
 
-/** Read a page; one that is empty and not the last is followed to the next that is not. */
+/** Read the page that is meant; null where what is meant is wrong, which is said. */
 async function ask(path, signal) {
   try {
-    let page = await read(path, signal);
-    while (!page.emails.length && page.next) {
-      showEmpty("Looking through older mails…");
-      page = await read(page.next, signal);
-    }
-    return page;
+    return await read(path, signal);
   } catch (error) {
     if (!(error instanceof Problem) || ![400, 422].includes(error.status)) throw error;
     by("mails-error").textContent = `${error.message} Search for an address, for all of a domain by @domain, or for an id.`;
     by("mails-to").setAttribute("aria-invalid", "true");
     return null;
   }
+}
+
+/** Whether mails were looked for, and may be found further on. */
+const isShort = (page) => !page.emails.length && page.next;
+
+/** Go from an empty page to the next that is not, or to the last. */
+async function walk(page, signal) {
+  while (isShort(page)) page = await read(page.next, signal);
+  return page;
 }
 
 function showPage({ emails, next }) {
