@@ -1,6 +1,7 @@
 """What a newcomer has: mails that are put down in a Maildir, read in the page."""
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -71,6 +72,33 @@ def test_html_keeps_its_looks_and_can_do_nothing(keyed: Tab, newcomer: System, k
     expect(keyed.page.frame_locator("iframe").get_by_text("a link [/?talktome]")).to_be_visible()
     expect(heading).to_be_visible()
     assert (newcomer.folder / "talktome.log").read_text() == ""
+
+
+LETTER = {
+    "id": "1700000000.M1P1Q1.here",
+    "put_down_at": "2026-01-01T00:00:00.000Z",
+    "bytes": 1,
+    "from": "",
+    "to": "me@example.com",
+    "subject": "A letter",
+    "reply_to": "",
+    "text": "Its text",
+    "html": "",
+    "attachments": [],
+}
+
+#: Characters of a mail that is nothing but beginnings, and longest time until it is shown, in seconds.
+LENGTH, SHOWN_S = 600_000, 5.0
+
+
+@pytest.mark.parametrize("part", ["<a", "<base ", "<style>", "<style ", "url(", "@import", "<a style", "<p style='"])
+def test_html_that_never_ends_what_it_begins_is_shown_at_once(keyed: Tab, part: str) -> None:
+    html = f"<p>Before</p><style>{part * (LENGTH // len(part))}</style>{part * (LENGTH // len(part))}"
+    keyed.page.route("**/v1/mailbox/*", lambda route: route.fulfill(json={**LETTER, "html": html}))
+    began = time.monotonic()
+    keyed.go(f"#mailbox/{LETTER['id']}")
+    expect(keyed.page.frame_locator("iframe").get_by_text("Before")).to_be_visible()
+    assert time.monotonic() - began < SHOWN_S
 
 
 def test_where_mails_go_to_a_relay_there_is_no_mailbox(browser: Browser, system: System, system_key: str) -> None:
