@@ -59,8 +59,8 @@ export function pause(ms, signal) {
   });
 }
 
-/** Wait until the page can be seen. */
-function seen(signal) {
+/** Wait until the page can be seen, or until it is stopped. */
+export function seen(signal) {
   if (!document.hidden) return Promise.resolve();
   return new Promise((resolve) => {
     document.addEventListener("visibilitychange", resolve, { once: true, signal });

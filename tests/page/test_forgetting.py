@@ -59,7 +59,7 @@ def test_a_key_for_some_mails_sees_those_and_no_empty_frame_of_the_rest(keyed: T
 def test_a_key_that_is_revoked_is_asked_for_anew(blank: Tab, system: System) -> None:
     with system.keys() as keys:
         blank.open(f"#key={keys.add('short')}")
-        blank.go("#mails?to=nobody@example.com")
+        blank.go("#mails?to=nobody@revoked.example")
         expect(blank.page.locator("#mails-none")).to_be_visible()
         keys.revoke("short")
     expect(blank.page.get_by_role("heading", name="A key, please")).to_be_visible()
