@@ -75,7 +75,7 @@ function times(mail) {
 }
 
 function words(mail) {
-  const text = [mail.repeated ? "accepted before, and not sent again" : "", lastWords(mail), mail.remark ?? ""];
+  const text = [lastWords(mail), mail.remark ?? ""];
   const said = text.filter(Boolean).join("; ");
   return said ? el("span", { class: "words" }, ...withTimes(said)) : null;
 }
