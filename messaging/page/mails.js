@@ -67,7 +67,8 @@ const typed = () => [by("mails-state").value, by("mails-to").value.trim()];
 /** Offer what can be done to all that are listed, as long as the fields say the same. */
 function offer() {
   const [state, to] = typed();
-  offerBulk(wanted.get("state") ?? "", state !== (wanted.get("state") ?? "") || to !== (wanted.get("to") ?? ""));
+  const differs = state !== (wanted.get("state") ?? "") || to !== (wanted.get("to") ?? "");
+  offerBulk(wanted.get("state") ?? "", differs, visit);
 }
 
 function search() {
