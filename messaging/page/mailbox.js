@@ -1,7 +1,7 @@
 // The view of the mails that were put down in the Maildir.
 
 import { read } from "./api.js";
-import { by, el, fill, show } from "./dom.js";
+import { by, el, fill, fillEach, show } from "./dom.js";
 import { key } from "./key.js";
 import { pause, poll } from "./poll.js";
 import { number, timeOf } from "./words.js";
@@ -64,7 +64,7 @@ function watch() {
   stop();
   stop = poll(async (signal) => {
     const { open, letters, more } = await read(`/v1/mailbox?limit=${limit}`, signal);
-    fill(by("mailbox-list"), ...letters.map(line));
+    fillEach(by("mailbox-list"), "li", letters.map((letter) => [letter.id, letter]), showLine);
     show(by("mailbox-about"), open);
     show(by("mailbox-none"), open && !letters.length);
     show(by("mailbox-closed"), !open);
@@ -72,10 +72,9 @@ function watch() {
   }, EVERY_MS, visit);
 }
 
-function line(letter) {
-  return el(
-    "li",
-    {},
+function showLine(line, letter) {
+  fill(
+    line,
     el("strong", {}, el("a", { href: `#mailbox/${encodeURIComponent(letter.id)}` }, letter.subject || "(no subject)")),
     el("span", { class: "times-line" }, `to ${letter.to}, `, timeOf(letter.put_down_at), `, ${number(letter.bytes)} bytes`),
   );

@@ -2,7 +2,7 @@
 
 import { Problem, read } from "./api.js";
 import { emptyBulk, offerBulk, sayBulk, startBulk } from "./bulk.js";
-import { by, el, fill, show } from "./dom.js";
+import { by, el, fill, fillEach, show } from "./dom.js";
 import { poll } from "./poll.js";
 import { STATES, answer, badge, timeOf } from "./words.js";
 
@@ -124,13 +124,7 @@ async function walk(page, signal) {
 
 function showPage({ emails, next }) {
   older = next ? new URL(next, location.href).searchParams.get("before") : "";
-  const rows = by("mails-rows");
-  const known = new Map([...rows.children].map((row) => [row.dataset.id, row]));
-  const fresh = emails.map((mail) => showRow(known.get(mail.id) ?? el("tr", { "data-id": mail.id }), mail));
-  // Only what moves is touched: the focus stays where it is.
-  for (const row of rows.children) if (!fresh.includes(row)) known.get(row.dataset.id).classList.add("gone");
-  for (const row of rows.querySelectorAll(".gone")) row.remove();
-  fresh.forEach((row, i) => rows.children[i] !== row && rows.insertBefore(row, rows.children[i] ?? null));
+  fillEach(by("mails-rows"), "tr", emails.map((mail) => [mail.id, mail]), showRow);
   show(by("mails-table"), emails.length);
   show(by("mails-older"), older);
   show(by("mails-newest"), wanted.get("before"));
@@ -146,9 +140,8 @@ function showRow(row, mail) {
     el("th", { scope: "row" }, link),
     el("td", {}, short(mail.subject)),
     el("td", {}, timeOf(mail.created_at)),
-    el("td", { class: "words", }, short(last)),
+    el("td", { class: "words" }, short(last)),
   );
-  return row;
 }
 
 /** A text of which two lines are shown. */

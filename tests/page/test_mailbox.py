@@ -101,6 +101,17 @@ def test_html_that_never_ends_what_it_begins_is_shown_at_once(keyed: Tab, part: 
     assert time.monotonic() - began < SHOWN_S
 
 
+def test_a_letter_keeps_the_focus_when_another_comes(keyed: Tab, newcomer: System, key: str) -> None:
+    keyed.go("#mailbox")
+    for subject in ("The first", "The second"):
+        mail = {"to": "me@example.com", "subject": subject, "text": "Words"}
+        post(newcomer.address, key, "/v1/emails?wait=10s", mail)
+        expect(keyed.page.locator("#mailbox-list a").first).to_have_text(subject)
+        if subject == "The first":
+            keyed.page.get_by_role("link", name=subject).focus()
+    expect(keyed.page.get_by_role("link", name="The first")).to_be_focused()
+
+
 def test_where_mails_go_to_a_relay_there_is_no_mailbox(browser: Browser, system: System, system_key: str) -> None:
     with Tab(browser, system.address) as tab:
         tab.open(f"#key={system_key}")

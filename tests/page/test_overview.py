@@ -1,5 +1,6 @@
 """How all of it stands, understood from the page alone."""
 
+import itertools
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,23 @@ def test_what_failed_is_a_bar_that_is_seen(keyed: Tab, relay: SmtpServer) -> Non
     expect(keyed.page.locator("#overview-charts svg").first).to_be_visible()
     for kind in ("sent", "failed"):
         until(lambda: max(keyed.page.locator(f"figure:first-child svg .{kind}").evaluate_all(heights)) > 0)  # noqa: B023 - called at once
+
+
+def test_a_tile_whose_number_changes_keeps_the_focus(keyed: Tab) -> None:
+    sent = itertools.count(1001)
+
+    def busy(route: Route) -> None:
+        document = route.fetch().json()
+        document["states"]["sent"] = next(sent)
+        route.fulfill(json=document, headers={"Content-Type": "application/json"})
+
+    keyed.page.route("**/v1/overview", busy)
+    keyed.go("#overview")
+    tile = keyed.page.locator("#overview-states a", has_text="sent")
+    tile.focus()
+    for number in ("1,002", "1,003"):
+        expect(tile.locator("strong")).to_have_text(number)
+    expect(tile).to_be_focused()
 
 
 def test_a_worker_is_shown_with_when_it_was_seen_and_what_it_does(keyed: Tab) -> None:
