@@ -2,7 +2,7 @@
 
 import { Problem, read } from "./api.js";
 import { emptyBulk, offerBulk, sayBulk, startBulk } from "./bulk.js";
-import { by, el, fill, fillEach, show } from "./dom.js";
+import { announce, by, el, fill, fillEach, show } from "./dom.js";
 import { poll } from "./poll.js";
 import { STATES, answer, badge, timeOf } from "./words.js";
 
@@ -156,4 +156,5 @@ function nothing() {
 function showEmpty(words) {
   by("mails-none").textContent = words;
   show(by("mails-none"), words);
+  if (words) announce(words);
 }

@@ -1,7 +1,7 @@
 // The view of how all of it stands.
 
 import { read } from "./api.js";
-import { chart } from "./charts.js";
+import { chart, rows } from "./charts.js";
 import { by, el, fill, fillEach, show } from "./dom.js";
 import { poll } from "./poll.js";
 import { STATES, ago, ahead, badge, count, number, timeOf } from "./words.js";
@@ -17,7 +17,8 @@ export const overviewView = {
   },
   empty() {
     show(by("overview-all"), false);
-    for (const each of ["hold", "states", "oldest", "charts", "workers", "queue"]) by(`overview-${each}`).replaceChildren();
+    const all = ["hold", "states", "oldest", "charts", "minutes", "hours", "workers", "queue"];
+    for (const each of all) by(`overview-${each}`).replaceChildren();
   },
 };
 
@@ -29,6 +30,7 @@ function showAll(now) {
   fillEach(by("overview-states"), "li", states.map(([state, many]) => [state, { state, many }]), showTile);
   fill(by("overview-oldest"), ...(oldest ? [`Oldest waiting: `, link(oldest), `, accepted ${ago(oldest.created_at)}.`] : ["Nothing waits."]));
   fill(by("overview-charts"), chart("Last hour, by the minute", now.minutes), chart("Last 7 days, by the hour", now.hours));
+  for (const name of ["minutes", "hours"]) fill(by(`overview-${name}`), ...rows(now[name]));
   show(by("overview-table"), now.workers.length);
   show(by("overview-nobody"), !now.workers.length);
   fill(by("overview-workers"), ...now.workers.map(worker));

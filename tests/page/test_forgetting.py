@@ -29,6 +29,7 @@ def test_nothing_that_a_key_let_one_see_is_left_in_the_page(keyed: Tab, system: 
     assert WHO not in content
     assert WHAT not in content
     assert "<svg viewBox" not in content
+    expect(keyed.page.locator("#overview-numbers tbody tr")).to_have_count(0)
 
 
 def test_the_next_key_is_told_nothing_of_what_the_one_before_was_answered(keyed: Tab, key: str) -> None:

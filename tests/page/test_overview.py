@@ -38,6 +38,27 @@ def test_what_failed_is_a_bar_that_is_seen(keyed: Tab, relay: SmtpServer) -> Non
         until(lambda: max(keyed.page.locator(f"figure:first-child svg .{kind}").evaluate_all(heights)) > 0)  # noqa: B023 - called at once
 
 
+def test_what_the_charts_show_can_be_read_in_numbers_and_goes_on_while_it_is(keyed: Tab) -> None:
+    document = {"minutes": [0, 3, 0, 5], "hours": [7, 0]}
+
+    def some(route: Route) -> None:
+        now = route.fetch().json()
+        for name, sent in document.items():
+            now[name].update(since="2026-01-01T10:00:00.000Z", sent=sent, failed=[1, *[0] * (len(sent) - 1)])
+        route.fulfill(json=now, headers={"Content-Type": "application/json"})
+
+    keyed.page.route("**/v1/overview", some)
+    keyed.go("#overview")
+    keyed.page.get_by_text("The charts in numbers").press("Enter")
+    rows = keyed.page.get_by_role("table", name="Last hour, by the minute").locator("tbody tr")
+    expect(rows).to_have_text(["1 Jan 10:0350", "1 Jan 10:0130", "1 Jan 10:0001"])
+    expect(keyed.page.get_by_role("table", name="Last 7 days").locator("tbody tr")).to_have_text(["1 Jan 10:0071"])
+    document["minutes"] = [0, 3, 0, 6]
+    expect(rows.first).to_have_text("1 Jan 10:0360")
+    expect(rows.first).to_be_visible()
+    assert keyed.problems_for_people() == []
+
+
 def test_a_tile_whose_number_changes_keeps_the_focus(keyed: Tab) -> None:
     sent = itertools.count(1001)
 
