@@ -1,6 +1,6 @@
 // The view of all mails: the newest first, live, with filters and pages.
 
-import { Problem, read } from "./api.js";
+import { Problem, cursorOf, read } from "./api.js";
 import { emptyBulk, offerBulk, sayBulk, startBulk } from "./bulk.js";
 import { announce, by, el, fill, fillEach, show } from "./dom.js";
 import { poll } from "./poll.js";
@@ -123,7 +123,7 @@ async function walk(page, signal) {
 }
 
 function showPage({ emails, next }) {
-  older = next ? new URL(next, location.href).searchParams.get("before") : "";
+  older = cursorOf(next);
   fillEach(by("mails-rows"), "tr", emails.map((mail) => [mail.id, mail]), showRow);
   show(by("mails-table"), emails.length);
   show(by("mails-older"), older);

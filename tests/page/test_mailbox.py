@@ -101,6 +101,52 @@ def test_html_that_never_ends_what_it_begins_is_shown_at_once(keyed: Tab, part: 
     assert time.monotonic() - began < SHOWN_S
 
 
+def test_older_letters_are_a_click_further(keyed: Tab, newcomer: System) -> None:
+    folder = newcomer.folder / "var" / "mailbox" / "new"
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(60):
+        (folder / f"{1_600_000_000 + i}.M1P1Q1.here").write_bytes(b"Subject: Old %d\n\nText\n" % i)
+    keyed.go("#mailbox")
+    expect(keyed.page.locator("#mailbox-list li")).to_have_count(50)
+    expect(keyed.page.get_by_role("link", name="Old 0", exact=True)).to_have_count(0)
+    keyed.page.get_by_role("button", name="Older").click()
+    expect(keyed.page.get_by_role("link", name="Old 0", exact=True)).to_be_visible()
+    expect(keyed.page.get_by_role("button", name="Older")).to_be_hidden()
+
+
+def test_letters_go_on_where_the_service_says(keyed: Tab) -> None:
+    def answer(route: Route) -> None:
+        last = "before=" in route.request.url
+        letter = {**LETTER, "subject": "Last" if last else "First"}
+        following = None if last else "/v1/mailbox?limit=50&before=1700000000.M1"
+        route.fulfill(json={"open": True, "letters": [letter], "more": not last, "next": following})
+
+    keyed.page.route("**/v1/mailbox?*", answer)
+    keyed.go("#mailbox")
+    subjects, older = keyed.page.locator("#mailbox-list a"), keyed.page.get_by_role("button", name="Older")
+    for _ in range(2):
+        expect(subjects).to_have_text(["First"])
+        older.click()
+        expect(subjects).to_have_text(["Last"])
+        expect(older).to_be_hidden()
+        assert keyed.page.evaluate("location.hash") == "#mailbox?before=1700000000.M1"
+        keyed.page.get_by_role("button", name="Newest").click()
+    expect(keyed.page.locator("#mailbox-rest")).to_be_hidden()
+
+
+def test_where_the_service_does_not_say_it_is_said_that_there_are_more(keyed: Tab) -> None:
+    document = {"open": True, "letters": [LETTER], "more": True}
+    keyed.page.route("**/v1/mailbox?*", lambda route: route.fulfill(json=document))
+    keyed.go("#mailbox")
+    older = keyed.page.get_by_role("button", name="Older")
+    for limit in (100, 150, 200):
+        expect(keyed.page.locator("#mailbox-rest")).to_be_hidden()
+        with keyed.page.expect_request(f"**/v1/mailbox?limit={limit}"):
+            older.click()
+    expect(older).to_be_hidden()
+    expect(keyed.page.get_by_text("The newest 200 are listed")).to_be_visible()
+
+
 def test_a_letter_keeps_the_focus_when_another_comes(keyed: Tab, newcomer: System, key: str) -> None:
     keyed.go("#mailbox")
     for subject in ("The first", "The second"):
