@@ -49,7 +49,9 @@ def test_what_the_charts_show_can_be_read_in_numbers_and_goes_on_while_it_is(key
 
     keyed.page.route("**/v1/overview", some)
     keyed.go("#overview")
-    keyed.page.get_by_text("The charts in numbers").press("Enter")
+    numbers = keyed.page.get_by_text("The charts in numbers")
+    expect(numbers).to_be_visible()
+    numbers.press("Enter")
     rows = keyed.page.get_by_role("table", name="Last hour, by the minute").locator("tbody tr")
     expect(rows).to_have_text(["1 Jan 10:0350", "1 Jan 10:0130", "1 Jan 10:0001"])
     expect(keyed.page.get_by_role("table", name="Last 7 days").locator("tbody tr")).to_have_text(["1 Jan 10:0071"])
