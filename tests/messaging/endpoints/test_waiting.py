@@ -9,6 +9,7 @@ import pytest
 from messaging.outbox.states import State
 from tests.fixtures.client import JSON, Answer
 from tests.fixtures.service import MOST_WAITING, Service
+from tests.fixtures.storage import connected
 from tests.fixtures.waiting import until
 
 
@@ -122,6 +123,33 @@ def test_the_database_may_go_away_and_return_while_somebody_waits(
     asking.join(5)
     assert asking.answer is not None
     assert asking.answer.json["state"] == "sent"
+
+
+def test_who_sends_hears_that_the_mail_is_accepted_although_the_database_is_away_when_the_wait_ends(
+    service: Service, key: str
+) -> None:
+    headers = {"X-API-Key": key, **JSON}
+    asking = Asking(lambda: service.public.post_json("/v1/emails?wait=20s", {"to": "me@example.com"}, headers))
+    until(lambda: waiting(service) == 1)
+    with service.without_database():
+        service.waits.end()
+        asking.join(5)
+    answer = asking.answer
+    assert answer is not None
+    assert (answer.status, answer.json["state"]) == (202, "queued")
+    assert [mail.id for mail in service.mails] == [answer.id] == service.publisher.ids
+
+
+def test_a_mail_that_is_removed_while_its_sender_waits_was_accepted(service: Service, key: str) -> None:
+    headers = {"X-API-Key": key, **JSON}
+    asking = Asking(lambda: service.public.post_json("/v1/emails?wait=20s", {"to": "me@example.com"}, headers))
+    until(lambda: waiting(service) == 1)
+    with connected(service.database_path) as connection:
+        connection.execute("DELETE FROM mails")
+    service.waits.end()
+    asking.join(5)
+    assert asking.answer is not None
+    assert asking.answer.status == 202
 
 
 @pytest.mark.parametrize("wait", ["", "26s", "1m", "-1s", "20", "1e1s", "0.5s", "99999ms", "١s"])
