@@ -8,7 +8,8 @@ from messaging.endpoints.listing import limit_of
 from messaging.errors import ForbiddenError, NotFoundError
 from messaging.fields import take_texts
 from messaging.gate import Gate
-from messaging.mailbox import Letter, Mailbox
+from messaging.letter import Letter
+from messaging.mailbox import Mailbox
 from messaging.outbox.filters import EVERYTHING
 from messaging.replies import Answer
 from messaging.request import Request
@@ -44,7 +45,9 @@ class Letters:
 
     def get(self, request: Request) -> Answer:
         self._check(request, take_texts(request.query(), ("key",)).get("key"))
-        letter = self._mailbox.find(request.argument) if self._mailbox else None
+        # PEP 3333: the characters of a path are its bytes.
+        name = request.argument.encode("latin-1").decode("utf-8", "replace")
+        letter = self._mailbox.find(name) if self._mailbox else None
         if letter is None:
             raise NotFoundError("there is no mail of this name in the mailbox")
         return Answer(HTTPStatus.OK, f"{letter.fields['subject']}, to {letter.fields['to']}", _document(letter))

@@ -1,8 +1,10 @@
 """`/v1/mailbox`: what was put down in the Maildir, for who may see all mails."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -91,6 +93,48 @@ def test_a_file_that_is_no_proper_mail_is_shown_as_far_as_it_goes(service: Servi
     assert read["from"] == "Jörg <joerg@example.com>"
     assert read["text"].strip() == "J\N{REPLACEMENT CHARACTER}rg"
     assert json.dumps(ask(service, key, "/1700000001.M1P1Q1.here"))
+
+
+@pytest.mark.parametrize(
+    ("name", "put_down_at"),
+    [
+        ("999999999999.M1P1Q1.here", "9999-12-31T23:59:59.000Z"),
+        ("253402300800.M1P1Q1.here", "9999-12-31T23:59:59.000Z"),
+        ("253402300799.M1P1Q1.here", "9999-12-31T23:59:59.000Z"),
+        ("9999999999999.M1P1Q1.here", "1970-01-01T00:00:00.000Z"),
+        ("schön", "1970-01-01T00:00:00.000Z"),
+        ("a b%c#d?é", "1970-01-01T00:00:00.000Z"),
+    ],
+)
+def test_a_file_may_have_any_name(service: Service, key: str, name: str, put_down_at: str) -> None:
+    place(service, name, b"Subject: x\n\ny")
+    (letter,) = ask(service, key)["letters"]
+    assert (letter["id"], letter["put_down_at"]) == (name, put_down_at)
+    assert ask(service, key, f"/{quote(name)}")["text"] == "y"
+
+
+def test_a_name_that_is_no_utf_8_is_shown_and_found_as_far_as_it_goes(service: Service, key: str) -> None:
+    place(service, os.fsdecode(b"odd\xff"), b"Subject: x\n\ny")
+    place(service, ":2,S", b"Subject: no name\n\ny")
+    (letter,) = ask(service, key)["letters"]
+    assert letter["id"] == "odd\N{REPLACEMENT CHARACTER}"
+    assert ask(service, key, f"/{quote(letter['id'])}")["text"] == "y"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"To: a@[", b"To: <", b'From: "', b"Reply-To: a <", b"To: " + b"(" * 5000],
+)
+def test_a_header_that_the_library_trips_over_is_shown_as_it_stands_there(
+    service: Service, key: str, header: bytes
+) -> None:
+    place(service, "1700000000.M1P1Q1.here", header + b"\nX: y\n\nA text.")
+    place(service, "1700000001.M1P1Q1.here", b"Subject: fine\n\nx")
+    letters = ask(service, key)["letters"]
+    name, value = header.decode().split(": ")
+    assert letters[1][name.lower().replace("-", "_")] == value
+    assert letters[0]["subject"] == "fine"
+    assert ask(service, key, "/1700000000.M1P1Q1.here")["text"] == "A text."
 
 
 @pytest.mark.parametrize("name", ["none", "..", "%2e%2e", "..%2fdata%2fmessaging.db", "new", "%00"])
