@@ -33,11 +33,23 @@ class Mailbox:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def newest(self, limit: int) -> tuple[Sequence[Letter], bool]:
-        """The mails that were put down last, the newest first, without what they say; and whether there are more."""
-        found = heapq.nlargest(limit + 1, self._files(), key=_put_down)
+    def newest(self, limit: int, before: str | None = None) -> tuple[Sequence[Letter], str | None]:
+        """The mails that were put down last, the newest first, without what they say.
+
+        Args:
+            limit: how many at the most.
+            before: only those that come after the one of this name, which may be gone.
+
+        Returns:
+            The mails, and the name to go on from; None if there are no more.
+        """
+        files = self._files()
+        if before is not None:
+            bound = _place((before, ""))
+            files = (file for file in files if _place(file) < bound)
+        found = heapq.nlargest(limit + 1, files, key=_place)
         letters = [letter for name, path in found[:limit] if (letter := _read_header(name, path))]
-        return letters, len(found) > limit
+        return letters, found[limit - 1][0] if len(found) > limit else None
 
     def find(self, name: str) -> Letter | None:
         """One mail with all that it says; None if there is none of this name."""
@@ -55,8 +67,9 @@ class Mailbox:
                         yield _HALF.sub("\N{REPLACEMENT CHARACTER}", name), file.path
 
 
-def _put_down(file: tuple[str, str]) -> tuple[int, int]:
-    return _when(file[0])
+def _place(file: tuple[str, str]) -> tuple[tuple[int, int], str]:
+    """What the order of files goes by: the time, and of one moment the name."""
+    return _when(file[0]), file[0]
 
 
 def _read_header(name: str, path: str) -> Letter | None:

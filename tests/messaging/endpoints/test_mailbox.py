@@ -55,7 +55,7 @@ def place(service: Service, name: str, content: bytes) -> None:
 
 
 def test_before_the_first_mail_it_is_open_and_empty(service: Service, key: str) -> None:
-    assert ask(service, key) == {"open": True, "letters": [], "more": False}
+    assert ask(service, key) == {"open": True, "letters": [], "more": False, "next": None}
 
 
 def test_a_mail_is_listed_and_read_as_its_receiver_reads_it(service: Service, key: str) -> None:
@@ -82,6 +82,36 @@ def test_the_newest_come_first_whatever_their_names_are(service: Service, key: s
     assert found == [names[1], names[0], names[2], "odd"]
     page = ask(service, key, "?limit=2")
     assert ([letter["id"] for letter in page["letters"]], page["more"]) == (names[1::-1], True)
+
+
+def test_older_ones_are_where_the_answer_says(service: Service, key: str) -> None:
+    names = [f"17000000{number % 7}0.M1P1Q{number}.here" for number in range(20)] + ["ö&b", "odd", "1.2", "é d"]
+    for name in names:
+        place(service, name, b"Subject: x\n\ny")
+    found: list[str] = []
+    target: str | None = "?limit=3"
+    while target is not None:
+        document = ask(service, key, target)
+        found += [letter["id"] for letter in document["letters"]]
+        assert document["more"] is (document["next"] is not None)
+        target = document["next"] and document["next"].removeprefix("/v1/mailbox")
+    assert sorted(found) == sorted(names)
+    assert len(found) == len(set(found))
+    text = service.public.get("/v1/mailbox?limit=1", {"X-API-Key": key}).text
+    assert text == f"1 mails, older ones: /v1/mailbox?limit=1&before={found[0]}"
+
+
+def test_one_that_is_gone_is_still_gone_on_from(service: Service, key: str) -> None:
+    for number in (1, 3):
+        place(service, f"170000000{number}.M1P1Q1.here", b"Subject: x\n\ny")
+    (letter,) = ask(service, key, "?before=1700000002.M1P1Q1.here")["letters"]
+    assert letter["id"] == "1700000001.M1P1Q1.here"
+
+
+@pytest.mark.parametrize("before", ["", "a" * 256])
+def test_what_is_no_name_is_refused(service: Service, key: str, before: str) -> None:
+    answer = service.public.get(f"/v1/mailbox?before={before}", {"X-API-Key": key, **JSON})
+    assert (answer.status, answer.json["field"]) == (422, "before")
 
 
 def test_a_file_that_is_no_proper_mail_is_shown_as_far_as_it_goes(service: Service, key: str) -> None:
@@ -156,7 +186,7 @@ def test_a_key_that_sees_some_mails_and_a_stranger_see_none_of_it(service: Servi
 def test_where_mails_go_to_a_relay_there_is_none(make_service: MakeService) -> None:
     service = make_service(SMTP_URL="smtp://127.0.0.1?tls=none")
     key = service.keys.add("test")
-    assert ask(service, key) == {"open": False, "letters": [], "more": False}
+    assert ask(service, key) == {"open": False, "letters": [], "more": False, "next": None}
     assert service.public.get("/v1/mailbox/1700000000.M1P1Q1.here", {"X-API-Key": key, **JSON}).status == 404
 
 
@@ -165,5 +195,5 @@ def test_reading_changes_nothing(service: Service, key: str, tmp_path: Path) -> 
     before = {path: path.stat() for path in service.maildir_path.rglob("*")}
     ask(service, key, "/1700000000.M1P1Q1.here")
     assert {path: path.stat().st_mtime for path in before} == {path: stat.st_mtime for path, stat in before.items()}
-    assert Mailbox(tmp_path / "nowhere").newest(10) == ([], False)
+    assert Mailbox(tmp_path / "nowhere").newest(10) == ([], None)
     assert not (tmp_path / "nowhere").exists()
