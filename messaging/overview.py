@@ -42,6 +42,9 @@ class Overview:
     hours: Series
     workers: Sequence[WorkerSeen]
     dispatchers: Sequence[WorkerSeen]
+    #: Who was there within the last hour, and was not seen any more.
+    gone_workers: Sequence[WorkerSeen]
+    gone_dispatchers: Sequence[WorkerSeen]
     hold: Hold | None
     #: Ids in the broker's queue; None if it does not say, for the reason that follows.
     queue: int | None
@@ -107,6 +110,8 @@ class Overseer:
             hours=self._tallies.series(HOUR_MS, _HOURS),
             workers=self._heartbeats.alive(Role.WORKER),
             dispatchers=self._heartbeats.alive(Role.DISPATCHER),
+            gone_workers=self._heartbeats.gone(Role.WORKER),
+            gone_dispatchers=self._heartbeats.gone(Role.DISPATCHER),
             hold=self._hold.read(),
             queue=queue,
             queue_trouble=trouble,
