@@ -83,12 +83,16 @@ def _steer_all(service: Service, deed: Deed, selection: Selection, options: argp
     if interrupts.came and not trouble:
         say("interrupted; the others are as they were")
         left = service.count(deed, bound)["left"]
-    line = f"{changed} mails {_DONE[deed]}, {'others may be' if trouble else left} left"
-    _show(line, {"dry_run": False, "changed": changed, "left": left}, options)
+    _tell(deed, changed, left, options)
     if trouble:
         raise AwayError(trouble)
     if interrupts.came:
         raise SystemExit(INTERRUPTED)
+
+
+def _tell(deed: Deed, changed: int, left: int | None, options: argparse.Namespace) -> None:
+    line = f"{changed} mails {_DONE[deed]}, {'others may be' if left is None else left} left"
+    _show(line, {"dry_run": False, "changed": changed, "left": left}, options)
 
 
 def _show(line: str, document: object, options: argparse.Namespace) -> None:
