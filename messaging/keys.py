@@ -141,7 +141,11 @@ class Keys:
         now = self._clock()
         noted = key.last_used_at is not None and now - _NOTE_EVERY_MS < key.last_used_at <= now
         if not noted and self._noting.acquire(blocking=False):
-            threading.Thread(target=self._write_use, args=(key.digest, now), name="key-use", daemon=True).start()
+            try:
+                threading.Thread(target=self._write_use, args=(key.digest, now), name="key-use", daemon=True).start()
+            except RuntimeError as error:  # the machine has no room for another one
+                self._noting.release()
+                _LOG.warning("the use of a key is not noted: %s", error)
 
     def _write_use(self, digest: str, now: int) -> None:
         try:

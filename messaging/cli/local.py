@@ -107,7 +107,8 @@ class LocalService:
 
     @_told()
     def read(self, mail_id: str) -> Document:
-        return self._shown(self._find(mail_id), self._remark())
+        mail = self._find(mail_id)
+        return full_document(mail, self._outbox.published_at(mail.id), self._outbox.attempts(mail.id), self._remark())
 
     @_told()
     def wait(self, mail_id: str, timeout_s: float) -> Document:
@@ -132,12 +133,13 @@ class LocalService:
 
     @_told()
     def steer(self, deed: Deed, mail_id: str) -> Document:
-        mail = self._find(mail_id)
         try:
-            steered = self._steering.do(_DEEDS[deed], mail.id) or mail
+            history = self._steering.do(_DEEDS[deed], mail_id)
         except StateForbidsError as error:
             raise ConflictError(error.state) from None
-        return self._shown(steered, "")
+        if history is None:
+            raise NotFoundError("there is no mail of this id")
+        return full_document(history.mail, history.published_at, history.attempts, "")
 
     @_told()
     def count(self, deed: Deed, selection: Selection) -> Document:
@@ -164,9 +166,6 @@ class LocalService:
         if mail is None:
             raise NotFoundError("there is no mail of this id")
         return mail
-
-    def _shown(self, mail: Mail, remark: str) -> Document:
-        return full_document(mail, self._outbox.published_at(mail.id), self._outbox.attempts(mail.id), remark)
 
     def _remark(self) -> str:
         hold = RelayHold(self._database, self._settings.hold_probe_s)

@@ -69,6 +69,8 @@ class Service(Protocol):
     def steer_all(self, deed: Deed, some: Some, told: Callable[[int], None]) -> Document:
         """Do a deed to many mails; tells how many were `changed` and are `left`, and which ones they are `after`.
 
+        Where that was broken off, `left` is None, and `trouble` says why.
+
         Args:
             deed: what is done.
             some: to which of those that it can be done to.

@@ -1,12 +1,15 @@
 """API keys are made once, shown once, and kept as a digest."""
 
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event
 
 from config.values import Rate
+from messaging import keys as module
 from messaging.keys import KeyExistsError, Keys, UnknownKeyError
 from messaging.outbox.database import Database
 from tests.fixtures.clock import Clock
@@ -180,3 +183,20 @@ def test_a_use_that_cannot_be_noted_is_no_trouble(keys: Keys, database_path: Pat
     wait_until_noted(keys)
     assert last_used(keys) is None
     assert keys.find(key)
+
+
+def test_a_key_is_known_also_where_no_thread_can_be_started_that_notes_its_use(
+    keys: Keys, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoThread(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    key = keys.add("backup")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "threading", SimpleNamespace(Thread=NoThread))
+        assert keys.find(key)
+    keys._known.clear()
+    assert keys.find(key)
+    wait_until_noted(keys)
+    assert last_used(keys) == clock()

@@ -73,7 +73,7 @@ def _add_first_key(options: argparse.Namespace) -> None:
         keys = Keys(database)
         key = None if keys.list() else keys.add("first")
     # Behind the `#`, where neither a server nor its log sees it.
-    url = f"http://{settings.listen}/#key={key}" if key else None
+    url = f"http://{settings.listen.reachable}/#key={key}" if key else None
     words = f"Open this in a browser; the key in it is shown only now:\n  {url}" if key else ""
     _show(words, {"url": url, "key": key}, options)
 

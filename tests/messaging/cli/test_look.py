@@ -71,6 +71,14 @@ def test_all_of_it_is_shown_in_a_few_lines(service: Service, run: Run) -> None:
     assert told.keys() >= {"last hour", "last 7 days", "workers", "broker"}
 
 
+def test_who_is_gone_is_shown_with_its_last_heartbeat(service: Service, run: Run) -> None:
+    service.clock.pass_s(-60)
+    service.heartbeats.beat(service.clock(), 3)
+    service.clock.pass_s(60)
+    (line,) = [line for line in run("status").out.splitlines() if line.startswith("gone ")]
+    assert ", 3 in hand, last seen 20" in line
+
+
 def test_all_of_it_in_json_is_the_document_of_the_api(service: Service, key: str, run: Run) -> None:
     mail_in(service, State.QUEUED)
     document = json.loads(run("status", "--json").out)

@@ -1,13 +1,16 @@
 """`retry`, `cancel` and `prune`: one mail, or all of a selection, and what is left when that is interrupted."""
 
+import contextlib
 import json
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from messaging.cli import remote
 from messaging.outbox import retention, steering
 from messaging.outbox.states import State
 from tests.fixtures.service import Service
@@ -149,6 +152,37 @@ def test_an_interrupt_ends_it_between_two_steps_and_what_was_done_is_counted(
     assert retried == {"database": 2, "http": 4}[seam]
     assert (done.code, done.out) == (130, f"{retried} mails retried, {9 - retried} left\n")
     assert done.err == "messaging: interrupted; the others are as they were\n"
+
+
+@pytest.mark.usefixtures("seam")
+@pytest.mark.parametrize("most_at_once", [2, 9])
+def test_where_the_database_goes_away_what_was_done_is_counted(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch, most_at_once: int
+) -> None:
+    monkeypatch.setattr(remote, "_AGAIN_AFTER_S", ())
+    monkeypatch.setattr(steering, "_BATCH", 2)
+    monkeypatch.setattr(steering, "MOST_AT_ONCE", most_at_once)
+    mails_in(service, State.FAILED, 5)
+    with contextlib.ExitStack() as outage:
+        count = steering.Steering.count
+
+        def away(_s: float = 0) -> None:
+            outage.enter_context(service.without_database())
+
+        def count_and_go(*arguments: Any) -> steering.Count:
+            counted = count(*arguments)
+            if counted.mails == 3:  # after the first step, where that is the whole of a request
+                away()
+            return counted
+
+        monkeypatch.setattr(steering.Steering, "count", count_and_go)
+        if most_at_once == 9:  # within the one request
+            monkeypatch.setattr(steering, "time", SimpleNamespace(sleep=away))
+        done = run("retry", "--all", "--json")
+    monkeypatch.undo()
+    assert (done.code, json.loads(done.out)) == (1, {"dry_run": False, "changed": 2, "left": None})
+    assert done.err.count("\n") == 1
+    assert states(service).count(State.QUEUED) == 2
 
 
 # Removing.
