@@ -8,15 +8,10 @@ import { number, timeOf } from "./words.js";
 
 const EVERY_MS = 2000;
 
-/** Letters that are listed at first, and the most where the service does not say where the next page is. */
-const SOME = 50;
-const MOST = 200;
-
 /** How long until it is asked again whether there is a mailbox, where there was no answer, in milliseconds. */
 const LOOK_AGAIN_MS = 3000;
 
 let stop = () => {};
-let limit = SOME;
 /** Where the page begins that is shown, and where the next one does. */
 let before = "";
 let older = "";
@@ -32,23 +27,17 @@ export const mailboxView = {
   enter(_argument, query, signal) {
     visit = signal;
     before = query.get("before") ?? "";
-    limit = SOME;
     watch();
   },
   empty() {
     by("mailbox-list").replaceChildren();
-    for (const each of ["about", "none", "closed", "rest", "older", "newest"]) show(by(`mailbox-${each}`), false);
+    for (const each of ["about", "none", "closed", "older", "newest"]) show(by(`mailbox-${each}`), false);
   },
 };
 
 export function startMailbox() {
   by("mailbox-older").addEventListener("click", () => {
-    if (older) {
-      location.hash = `#mailbox?${new URLSearchParams({ before: older })}`;
-    } else {
-      limit = Math.min(MOST, limit + SOME);
-      watch();
-    }
+    location.hash = `#mailbox?${new URLSearchParams({ before: older })}`;
   });
   by("mailbox-newest").addEventListener("click", () => (location.hash = "#mailbox"));
   key.addEventListener("change", lookForMailbox);
@@ -75,17 +64,15 @@ async function lookForMailbox() {
 
 function watch() {
   stop();
-  const path = `/v1/mailbox?${new URLSearchParams({ limit, ...(before && { before }) })}`;
+  const path = `/v1/mailbox?${new URLSearchParams({ limit: 50, ...(before && { before }) })}`;
   stop = poll(async (signal) => {
-    const { open, letters, more, next } = await read(path, signal);
-    const further = more && next === undefined;
+    const { open, letters, next } = await read(path, signal);
     older = cursorOf(next);
     fillEach(by("mailbox-list"), "li", letters.map((letter) => [letter.id, letter]), showLine);
     show(by("mailbox-about"), open);
     show(by("mailbox-none"), open && !letters.length && !before);
     show(by("mailbox-closed"), !open);
-    show(by("mailbox-rest"), further && limit === MOST);
-    show(by("mailbox-older"), older || (further && limit < MOST));
+    show(by("mailbox-older"), older);
     show(by("mailbox-newest"), before);
   }, EVERY_MS, visit);
 }

@@ -131,20 +131,6 @@ def test_letters_go_on_where_the_service_says(keyed: Tab) -> None:
         expect(older).to_be_hidden()
         assert keyed.page.evaluate("location.hash") == "#mailbox?before=1700000000.M1"
         keyed.page.get_by_role("button", name="Newest").click()
-    expect(keyed.page.locator("#mailbox-rest")).to_be_hidden()
-
-
-def test_where_the_service_does_not_say_it_is_said_that_there_are_more(keyed: Tab) -> None:
-    document = {"open": True, "letters": [LETTER], "more": True}
-    keyed.page.route("**/v1/mailbox?*", lambda route: route.fulfill(json=document))
-    keyed.go("#mailbox")
-    older = keyed.page.get_by_role("button", name="Older")
-    for limit in (100, 150, 200):
-        expect(keyed.page.locator("#mailbox-rest")).to_be_hidden()
-        with keyed.page.expect_request(f"**/v1/mailbox?limit={limit}"):
-            older.click()
-    expect(older).to_be_hidden()
-    expect(keyed.page.get_by_text("The newest 200 are listed")).to_be_visible()
 
 
 def test_a_letter_keeps_the_focus_when_another_comes(keyed: Tab, newcomer: System, key: str) -> None:
