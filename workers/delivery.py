@@ -15,7 +15,7 @@ from messaging.outbox.records import Attempt, Claim, Finish, Outcome
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
 from workers.composing import compose
-from workers.errors import BusyError, DeliveryError, LeaseEndedError, RefusedError, RelayError
+from workers.errors import BusyError, DeliveryError, NotTriedError, RefusedError, RelayError
 from workers.leases import Lease, Leases
 from workers.policy import next_wait_s
 from workers.transports.transport import Transport
@@ -100,8 +100,8 @@ class Delivery:
             if mail.test:
                 return _tested(claim, started_at)
             receipt = self._transport.deliver(composed, lease.holds)
-        except LeaseEndedError as error:
-            _LOG.warning("mail %s is not sent, another worker may have it: %s", mail.id, error)
+        except NotTriedError as error:
+            _LOG.warning("mail %s is not sent now: %s", mail.id, error)
             return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=None)
         except DeliveryError as error:
             times = (started_at, error.connect_ms, error.transfer_ms)

@@ -35,11 +35,19 @@ class BusyError(DeliveryError):
         self.retry_after_s = retry_after_s
 
 
-class LeaseEndedError(DeliveryError):
-    """Raised when the mail was not handed over, since another worker may have it by now."""
+class NotTriedError(DeliveryError):
+    """Base of what is raised where the relay was not asked to take the mail."""
+
+
+class CrowdedError(NotTriedError):
+    """Raised when the relay takes mails, and takes no more connections."""
+
+
+class LeaseEndedError(NotTriedError):
+    """Raised when another worker may have the mail by now."""
 
     def __init__(self) -> None:
-        super().__init__("this worker stood still for longer than its lease")
+        super().__init__("this worker stood still for longer than its lease, another one may have it")
 
 
 class RelayError(DeliveryError):

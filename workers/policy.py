@@ -74,6 +74,11 @@ def _fault(stage: Stage, code: int, reply: str) -> DeliveryError:
     return RefusedError(reply, code) if permanent else BusyError(reply, code, _asked_for_s(reply))
 
 
+def is_full(error: RelayError) -> bool:
+    """Whether a relay that did not let us in may just have enough connections; a login is another matter."""
+    return error.code is not None and 400 <= error.code <= 499 and error.code not in _LOGIN_CODES
+
+
 def lost(stage: Stage, reason: str) -> DeliveryError:
     """Make the error of a connection that ended, or fell silent, where an answer was due."""
     error: DeliveryError

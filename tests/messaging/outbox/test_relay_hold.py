@@ -394,3 +394,48 @@ def test_a_test_key_s_mail_is_the_probe_only_where_no_other_waits(
         connection.execute(delete(mails).where(mails.c.id == real))
     clock.pass_s(PROBE_EVERY_S)
     assert hold.take_probe() in tests
+
+
+# Whether the relay takes mails, which tells a full one from one that is away.
+
+
+def after(outbox: Outbox, claims: Claims, outcome: Outcome, started_at: int, took_ms: int = 0) -> None:
+    """An attempt ended so."""
+    state = State.SENT if outcome is Outcome.SENT else State.FAILED
+    attempt = Attempt(1, started_at, 0, took_ms, outcome, 250, "Ok")
+    claims.finish(Finish(claimed(outbox, claims), state, None, charged=True, attempt=attempt))
+
+
+def test_a_relay_that_took_a_mail_just_now_takes_mails(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock
+) -> None:
+    assert not hold.takes_mails()
+    after(outbox, claims, Outcome.SENT, clock() - 60_000, 60_000)
+    after(outbox, claims, Outcome.REFUSED, clock())
+    clock.pass_s(9.9)
+    assert hold.takes_mails()
+    clock.pass_s(0.2)
+    assert not hold.takes_mails()
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.SENT])
+def test_one_that_says_something_else_takes_none(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock, outcome: Outcome
+) -> None:
+    after(outbox, claims, outcome, clock())
+    assert not hold.takes_mails()
+
+
+def test_a_mail_that_was_taken_in_time_to_come_says_nothing(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock
+) -> None:
+    after(outbox, claims, Outcome.SENT, clock() + 3_600_000)
+    assert not hold.takes_mails()
+
+
+def test_without_the_database_nobody_can_tell(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock, database_path: Path
+) -> None:
+    after(outbox, claims, Outcome.SENT, clock())
+    database_path.rename(database_path.with_suffix(".away"))
+    assert not hold.takes_mails()
