@@ -86,6 +86,8 @@ async function doAll(name, deed, filter, visit) {
       const step = await write(path, { ...bound, limit, ...(after && { after }) });
       changed += step.changed;
       after = step.after;
+      // The answer itself says what was done and what broke then; whether the next one would get through is a guess.
+      if (step.trouble && key.value === used) return sayBulk(`Stopped after ${count(changed, "mail")}: ${step.trouble}.`);
     } while (after && changed < agreed && key.value === used);
     if (key.value === used) sayBulk(`${count(changed, "mail")} ${deed.done}.`);
   } catch (error) {

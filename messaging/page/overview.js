@@ -31,9 +31,10 @@ function showAll(now) {
   fill(by("overview-oldest"), ...(oldest ? [`Oldest waiting: `, link(oldest), `, accepted ${ago(oldest.created_at)}.`] : ["Nothing waits."]));
   fill(by("overview-charts"), chart("Last hour, by the minute", now.minutes), chart("Last 7 days, by the hour", now.hours));
   for (const name of ["minutes", "hours"]) fill(by(`overview-${name}`), ...rows(now[name]));
-  show(by("overview-table"), now.workers.length);
+  const gone = now.gone.workers;
+  show(by("overview-table"), now.workers.length || gone.length);
   show(by("overview-nobody"), !now.workers.length);
-  fill(by("overview-workers"), ...now.workers.map(worker));
+  fill(by("overview-workers"), ...now.workers.map((seen) => worker(seen)), ...gone.map((seen) => worker(seen, " (gone)")));
   by("overview-queue").textContent = now.queue.trouble
     ? `The broker's queue is not known: ${now.queue.trouble}. Mails are accepted, and sent when it is back.`
     : `The broker's queue holds ${count(now.queue.length, "id")}.`;
@@ -61,11 +62,11 @@ function showTile(tile, { state, many }) {
 
 const link = (mail) => el("a", { href: `#mails/${mail.id}` }, `a mail that is ${mail.state}`);
 
-function worker(seen) {
+function worker(seen, mark = "") {
   return el(
     "tr",
     {},
-    el("th", { scope: "row" }, `${seen.host} ${seen.pid}`),
+    el("th", { scope: "row" }, `${seen.host} ${seen.pid}${mark}`),
     el("td", {}, timeOf(seen.started_at)),
     el("td", {}, ago(seen.seen_at)),
     el("td", {}, number(seen.in_flight)),

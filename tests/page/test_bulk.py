@@ -148,6 +148,17 @@ def test_no_more_are_tried_again_than_were_agreed_to_however_many_come_back(keye
     ]
 
 
+def test_what_the_service_could_not_go_on_with_is_said_with_how_many_it_changed(keyed: Tab) -> None:
+    step = {"dry_run": False, "changed": 2, "left": None, "before": BOUND, "after": OLD}
+    asked = stepwise(
+        keyed,
+        {"dry_run": True, "changed": 0, "left": 3, "before": BOUND, "after": None},
+        {**step, "trouble": "the outbox is not available"},
+    )
+    expect(keyed.page.locator("#bulk-said")).to_have_text("Stopped after 2 mails: the outbox is not available.")
+    assert len(asked) == 2
+
+
 def test_a_failure_midway_says_how_many_were_changed(keyed: Tab) -> None:
     stepwise(
         keyed,

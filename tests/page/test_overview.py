@@ -91,6 +91,20 @@ def test_a_worker_is_shown_with_when_it_was_seen_and_what_it_does(keyed: Tab) ->
     expect(keyed.page.locator("#overview-workers td").nth(2)).to_have_text("3")
 
 
+def test_a_worker_that_is_gone_is_shown_with_when_it_was_seen_last(keyed: Tab) -> None:
+    def died(route: Route) -> None:
+        document, seen = route.fetch().json(), (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+        (worker,) = document["workers"]
+        document.update(workers=[], gone={"workers": [{**worker, "seen_at": seen}], "dispatchers": []})
+        route.fulfill(json=document)
+
+    keyed.page.route("**/v1/overview", died)
+    keyed.go("#overview")
+    expect(keyed.page.locator("#overview-nobody")).to_be_visible()
+    expect(keyed.page.locator("#overview-workers th")).to_have_text(re.compile(r"\(gone\)$"))
+    expect(keyed.page.locator("#overview-workers td").nth(1)).to_have_text("5 min ago")
+
+
 def test_a_relay_that_is_away_is_understood_and_its_return_seen(browser: Browser, tmp_path: Path) -> None:
     relay = SmtpServer()
     with relay:
