@@ -8,7 +8,7 @@ import pytest
 from messaging.draft import Draft
 from messaging.links import Links
 from messaging.outbox.database import Database
-from messaging.outbox.secret import DatabaseSecret
+from messaging.outbox.secret import LinkSecret
 from stack.nginx import Nginx
 from tests.fixtures.storage import url_of
 from tests.fixtures.waiting import until
@@ -44,7 +44,7 @@ def environ_of(broker_url: str, relay: SmtpServer) -> dict[str, str]:
 def link_of(system: System) -> str:
     database = Database(url_of(system.folder / "var" / "messaging.db"))
     try:
-        return Links(DatabaseSecret(database)).make(Draft("victim@example.com", "subject", "text"), 3600)
+        return Links(LinkSecret(database)).make(Draft("victim@example.com", "subject", "text"), 3600)
     finally:
         database.close()
 

@@ -9,7 +9,7 @@ from messaging.draft import Draft
 from messaging.keys import Keys
 from messaging.links import Links
 from messaging.outbox.database import Database
-from messaging.outbox.secret import DatabaseSecret
+from messaging.outbox.secret import DatabaseSecret, LinkSecret
 from tests.fixtures.storage import database, database_path
 from tests.leaks.scan import leaks
 
@@ -49,7 +49,7 @@ def test_keys_links_and_the_secret_as_they_are_made_are_found(tmp_path: Path, da
     secret = DatabaseSecret(database).value.hex()
     assert found_in(tmp_path, f"signed with {secret}\n") == ["a database's secret"]
     key = Keys(database).add("test")
-    link = Links(DatabaseSecret(database)).make(Draft("me@example.com", "subject", "text"), 60)
+    link = Links(LinkSecret(database)).make(Draft("me@example.com", "subject", "text"), 60)
     assert found_in(tmp_path, f"by {key}\n") == ["a key"]
     assert found_in(tmp_path, f"GET /?link={link}\n") == ["a link"]
     assert found_in(tmp_path, f"token {link}\n") == ["a link"]

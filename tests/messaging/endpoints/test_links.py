@@ -66,7 +66,10 @@ def test_anything_else_is_refused(service: Service, token: str) -> None:
 def test_a_link_that_was_changed_is_refused(service: Service, link: str) -> None:
     for changed in (link[:-1], link + "A", link[:10] + ("A" if link[10] != "A" else "B") + link[11:]):
         answer = service.public.get(changed)
-        assert (answer.status, answer.text) == (403, "error: link: this link was not made here, or was changed since")
+        assert (answer.status, answer.text) == (
+            403,
+            "error: link: this link was not made here, was changed since, or revoked",
+        )
     assert service.mails == []
 
 
