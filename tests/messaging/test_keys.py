@@ -1,5 +1,6 @@
 """API keys are made once, shown once, and kept as a digest."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from messaging.keys import KeyExistsError, Keys, UnknownKeyError
 from messaging.outbox.database import Database
 from tests.fixtures.clock import Clock
 from tests.fixtures.storage import connected, locked
+from tests.fixtures.threads import wait_for_end_of
 from tests.fixtures.waiting import until
 
 
@@ -139,10 +141,6 @@ def test_what_is_no_key_takes_up_no_memory(keys: Keys) -> None:
     assert keys._known == {}
 
 
-def wait_until_noted(keys: Keys) -> None:
-    until(lambda: not keys._noting.locked())
-
-
 def last_used(keys: Keys) -> int | None:
     (key,) = keys.list()
     return key.last_used_at
@@ -159,7 +157,7 @@ def test_the_last_use_is_noted_to_the_minute(keys: Keys, database: Database, clo
         # A process that has not asked for the key yet.
         elsewhere = Keys(database, clock)
         elsewhere.find(key)
-        wait_until_noted(elsewhere)
+        wait_for_end_of("key-use")
         assert last_used(keys) == noted
 
 
@@ -172,11 +170,39 @@ def test_nobody_waits_for_the_last_use_to_be_noted(keys: Keys, database_path: Pa
     until(lambda: last_used(keys) is not None)
 
 
+def are_used(keys: Keys, *names: str) -> bool:
+    return all(key.last_used_at is not None for key in keys.list() if key.name in names)
+
+
+def test_of_keys_that_are_used_at_the_same_moment_each_is_noted(keys: Keys, database_path: Path) -> None:
+    names = [f"key {number}" for number in range(5)]
+    made = [keys.add(name) for name in names]
+    with locked(database_path):
+        assert all(keys.find(key) for key in made)
+    until(lambda: are_used(keys, *names))
+
+
+def test_a_use_for_which_no_thread_can_be_had_is_noted_with_the_next(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = keys.add("first"), keys.add("second")
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert keys.find(first)
+    assert not are_used(keys, "first")
+    assert keys.find(second)
+    until(lambda: are_used(keys, "first", "second"))
+
+
 def test_a_use_that_cannot_be_noted_is_no_trouble(keys: Keys, database_path: Path) -> None:
     key = keys.add("backup")
     with connected(database_path) as connection:
         connection.execute("CREATE TRIGGER broken BEFORE UPDATE ON keys BEGIN INSERT INTO nowhere VALUES (1); END")
     assert keys.find(key)
-    wait_until_noted(keys)
+    wait_for_end_of("key-use")
     assert last_used(keys) is None
     assert keys.find(key)
