@@ -2,6 +2,7 @@
 
 import threading
 import time
+from base64 import urlsafe_b64decode
 from pathlib import Path
 
 import pytest
@@ -60,10 +61,11 @@ def test_no_key_is_on_the_disk(keys: Keys, database_path: Path) -> None:
     assert key.removeprefix("msg_").encode() not in database_path.read_bytes()
 
 
-def test_keys_are_long_and_all_different(keys: Keys) -> None:
+def test_keys_have_256_bits_and_are_all_different(keys: Keys) -> None:
     made = {keys.add(f"key {number}") for number in range(20)}
     assert len(made) == 20
-    assert all(len(key) > 40 and key.startswith("msg_") for key in made)
+    assert all(key.startswith("msg_") for key in made)
+    assert {len(urlsafe_b64decode(key.removeprefix("msg_") + "=")) for key in made} == {256 // 8}
 
 
 def test_what_a_key_may_is_kept_with_it(keys: Keys, clock: Clock) -> None:
