@@ -88,6 +88,16 @@ def test_a_path_with_an_address_or_a_key_in_it_is_not_written(edge: Edge, path: 
     assert not any(word in edge.access_log + edge.error_log for word in ("victim", SECRET))
 
 
+@pytest.mark.parametrize(
+    "agent", ["bot/1 (+mailto:victim@example.com)", "victim%40example.com", f"curl msg_{SECRET}", f"key={SECRET}"]
+)
+def test_a_user_agent_with_an_address_or_a_key_in_it_is_not_written(edge: Edge, agent: str) -> None:
+    answer = edge.request(headers={"User-Agent": agent})
+    edge.stop()
+    assert edge.access_log.endswith(f'"-" {answer.headers["X-Request-ID"]}\n')
+    assert not any(word in edge.access_log + edge.error_log for word in ("victim", SECRET))
+
+
 @pytest.mark.parametrize("repeated", ["@", "a", "msg_", "a?"])
 @pytest.mark.parametrize("version", ["", " X", " HTTP/1.1"])
 def test_a_long_request_line_is_written_down_in_no_time(edge: Edge, folder: Path, repeated: str, version: str) -> None:
