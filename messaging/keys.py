@@ -46,7 +46,7 @@ class Key:
     #: How many mails it may send; None for any number.
     rate: Rate | None = None
     #: Addresses and `@domains` that it may send to, in lower case; empty for all.
-    recipients: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = field(default=(), repr=False)
     #: Whether its mails go through everything but the relay.
     test: bool = False
 

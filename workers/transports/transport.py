@@ -1,6 +1,6 @@
 """What a worker needs from a transport."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from workers.composing import Composed
@@ -15,7 +15,7 @@ class Receipt:
     #: From then to its answer.
     transfer_ms: int
     code: int | None
-    reply: str
+    reply: str = field(repr=False)
 
 
 class Transport(Protocol):
