@@ -18,6 +18,8 @@ from tests.nginx.edge import Edge
 __all__ = ["folder", "make_service", "nginx"]
 
 _PIECES: Final = [
+    b"GET /?sendmail=me@example.com HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST /v1/emails HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 23\r\n\r\n",
     b"GET /?sendmail=me@example.com HTTP/1.1\r\n",
     b"GET /?talktome HTTP/1.0\r\n",
     b"POST / HTTP/1.1\r\n",
