@@ -36,7 +36,7 @@ from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.listing import Listing
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.relay_hold import RelayHold
-from messaging.outbox.secret import DatabaseSecret
+from messaging.outbox.secret import DatabaseSecret, LinkSecret
 from messaging.outbox.steering import Steering
 from messaging.outbox.tallies import Tallies
 from messaging.outlook import Outlook
@@ -94,7 +94,7 @@ def assemble_web(
     router = public_router(
         Parts(
             gate=gate,
-            sending=_make_sending(settings, gate, secret, clients, intake),
+            sending=_make_sending(settings, gate, Digests(secret), Links(LinkSecret(database)), clients, intake),
             outbox=outbox,
             outlook=Outlook(hold, heartbeats),
             listing=Listing(database),
@@ -122,9 +122,10 @@ def assemble_web(
     return WebParts(public, internal, publisher, waits)
 
 
-def _make_sending(settings: Settings, gate: Gate, secret: DatabaseSecret, clients: Clients, intake: Intake) -> Sending:
-    digests = Digests(secret)
+def _make_sending(
+    settings: Settings, gate: Gate, digests: Digests, links: Links, clients: Clients, intake: Intake
+) -> Sending:
     repeats = Repeats(digests, settings.repeat_window_s)
     conditions = Conditions(Limits(digests, settings), repeats, clients)
     greeting = Greeting(settings.greeting_subject, settings.greeting_text)
-    return Sending(gate, Links(secret), conditions, intake, greeting)
+    return Sending(gate, links, conditions, intake, greeting)

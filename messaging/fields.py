@@ -2,9 +2,9 @@
 
 import json
 import re
+from binascii import a2b_qp
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NoReturn
-from urllib.parse import parse_qsl
 
 from messaging.errors import BadRequestError, InvalidError
 
@@ -41,13 +41,21 @@ def parse_form(encoded: str, addresses: Collection[str] = ()) -> dict[str, str]:
 
 
 def _pairs(encoded: str) -> list[tuple[str, str]]:
+    if encoded.count("&") >= MOST_FIELDS:
+        raise BadRequestError(f"more than {MOST_FIELDS} parameters")
     try:
-        text = encoded.encode("latin-1").decode("utf-8")
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        text = encoded.encode("latin-1")
+        text.decode("utf-8")  # escapes may not complete what stands there unescaped
+        pairs = [pair.partition(b"=") for pair in text.replace(b"+", b" ").split(b"&") if pair]
+        return [(_unescaped(name), _unescaped(value)) for name, _, value in pairs]
     except UnicodeError:
         raise BadRequestError("the parameters are not UTF-8") from None
-    except ValueError:
-        raise BadRequestError(f"more than {MOST_FIELDS} parameters") from None
+
+
+def _unescaped(encoded: bytes) -> str:
+    # The standard library's own is of Python, and 256 KB of escapes keep the interpreter for 30 to 100 ms, of whoever
+    # sends them. These are the escapes of quoted-printable (RFC 2045, section 6.7) with another sign: below 1 ms.
+    return a2b_qp(encoded.replace(b"=", b"=3D").replace(b"%", b"=")).decode("utf-8")
 
 
 def parse_json(body: bytes) -> dict[str, Any]:

@@ -17,6 +17,10 @@ from messaging.request import Request
 _AUTHORIZATION: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: +(.*))?", re.ASCII)
 
 
+#: What a client may say to a proxy between us (RFC 7617, RFC 7616, RFC 4559); it is none of our business.
+_TO_PROXIES: Final = ("basic", "digest", "negotiate")
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who sent a request."""
@@ -127,10 +131,10 @@ class Gate:
 
 
 def _bearer(request: Request) -> str | None:
-    """The key in `Authorization` (RFC 6750); None if there is none, which another scheme may say to a proxy.
+    """The key in `Authorization` (RFC 6750); None if there is none, or something that is said to a proxy.
 
     Raises:
-        UnauthorizedError: if one of ours is there in another way: whoever sent it takes themselves for known.
+        UnauthorizedError: if anything else is there: whoever sent it takes themselves for known.
     """
     header = request.header("Authorization")
     if header is None:
@@ -139,7 +143,8 @@ def _bearer(request: Request) -> str | None:
     scheme, credentials = (matched[1].lower(), (matched[2] or "").strip()) if matched else ("", "")
     if scheme == "bearer":
         return credentials
-    if KEY_PREFIX in header or (scheme == "basic" and KEY_PREFIX.encode() in _decoded(credentials)):
+    to_a_proxy = scheme in _TO_PROXIES and KEY_PREFIX not in header and "bearer" not in credentials.lower()
+    if not to_a_proxy or (scheme == "basic" and KEY_PREFIX.encode() in _decoded(credentials)):
         raise UnauthorizedError("a key in Authorization goes behind the word Bearer")
     return None
 

@@ -1,28 +1,24 @@
 """API keys: made once, shown once, kept as a digest."""
 
 import hashlib
-import logging
 import secrets
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from config import values
 from config.errors import MessagingError
 from config.masking import KEY_PREFIX
 from config.values import Rate
+from messaging.key_uses import KeyUses
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
-from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.filters import Scope
 from messaging.outbox.schema import keys
-
-_LOG: Final = logging.getLogger(__name__)
 
 #: How long what the database said of a key is good for, in seconds: that long a revoked one may still be known.
 _FRESH_FOR_S: Final = 1.0
@@ -50,7 +46,7 @@ class Key:
     #: How many mails it may send; None for any number.
     rate: Rate | None = None
     #: Addresses and `@domains` that it may send to, in lower case; empty for all.
-    recipients: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = field(default=(), repr=False)
     #: Whether its mails go through everything but the relay.
     test: bool = False
 
@@ -75,7 +71,7 @@ class Keys:
         self._clock = clock
         #: Keys that were used lately, and until when what is known of each is good for; only what is a key is in it.
         self._known: dict[str, tuple[Key, float]] = {}
-        self._noting = threading.Lock()
+        self._uses = KeyUses(database)
 
     def add(self, name: str, *, rate: Rate | None = None, recipients: Sequence[str] = (), test: bool = False) -> str:
         """Make a key and return it; nobody can ask for it again.
@@ -137,24 +133,9 @@ class Keys:
         return _key_of(row) if row else None
 
     def _note_use(self, key: Key) -> None:
-        """Have it noted that a key was used, by a thread of its own: no request waits for that."""
         now = self._clock()
-        noted = key.last_used_at is not None and now - _NOTE_EVERY_MS < key.last_used_at <= now
-        if not noted and self._noting.acquire(blocking=False):
-            try:
-                threading.Thread(target=self._write_use, args=(key.digest, now), name="key-use", daemon=True).start()
-            except RuntimeError as error:  # the machine has no room for another one
-                self._noting.release()
-                _LOG.warning("the use of a key is not noted: %s", error)
-
-    def _write_use(self, digest: str, now: int) -> None:
-        try:
-            with transaction(self._database.recording) as connection:
-                connection.execute(update(keys).where(keys.c.digest == digest).values(last_used_at=now))
-        except OutboxUnavailableError as error:
-            _LOG.info("the use of a key is not noted: %s", error)
-        finally:
-            self._noting.release()
+        if key.last_used_at is None or not now - _NOTE_EVERY_MS < key.last_used_at <= now:
+            self._uses.note(key.digest, now)
 
 
 def _digest(key: str) -> str:

@@ -1,6 +1,6 @@
 """An order: a mail that somebody may send; and what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from messaging.draft import Draft
 from messaging.gate import Caller
@@ -17,7 +17,7 @@ class Order:
     caller: Caller
     draft: Draft
     #: None if the client gave none.
-    idempotency_key: str | None
+    idempotency_key: str | None = field(repr=False)
     #: What allows it, where the caller does not.
     link: Link | None = None
     #: Whether it goes through everything but the relay, whoever sends it.

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from messaging.outbox.errors import OutboxUnavailableError
@@ -24,7 +24,7 @@ class Remark:
     #: For anybody.
     public: str = ""
     #: With the relay's words, for who has a key.
-    full: str = ""
+    full: str = field(default="", repr=False)
 
 
 class Outlook:

@@ -23,6 +23,10 @@ REPLAYED: Final = ("Idempotency-Replayed", "true")
 #: How long an idempotency key is remembered, in milliseconds: a day.
 IDEMPOTENCY_MS: Final = 86_400_000
 
+#: For how much longer than it may be sent a link is remembered, in milliseconds: from the moment it is read to that in
+#: which its mail is stored a request may wait that long, and its repetition as well.
+_IN_HAND_MS: Final = 60_000
+
 _KEY = re.compile("[ -~]{1,255}")
 
 
@@ -83,7 +87,7 @@ class Repeats:
 
     def of_link(self, link: Link) -> Once:
         """By the link: each sends one mail."""
-        return Once(self._digests.of("link", link.id), 0, link.ends_in_ms)
+        return Once(self._digests.of("link", link.id), 0, link.ends_in_ms + _IN_HAND_MS)
 
 
 def _parts(extras: Extras) -> list[str]:

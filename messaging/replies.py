@@ -38,7 +38,7 @@ class Reply:
 
     status: str
     headers: Headers
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Answer:
 
     status: HTTPStatus
     #: For people: one line, without its end.
-    line: str
+    line: str = field(repr=False)
     #: For programs.
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] = field(repr=False)
     headers: Headers = field(default_factory=list)
 
     @cached_property

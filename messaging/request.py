@@ -37,11 +37,12 @@ class Request:
     #: Names this request in logs and in `X-Request-ID`.
     id: str
     method: str
-    path: str
+    #: Somebody may have forgotten the question mark.
+    path: str = field(repr=False)
     #: A larger body is refused.
     max_body_bytes: int
     #: The part of the path that the route leaves open, such as an id; known once the route is.
-    argument: str = ""
+    argument: str = field(default="", repr=False)
 
     def query(self, addresses: Collection[str] = ()) -> dict[str, str]:
         """Parse the query string; see `parse_form`."""

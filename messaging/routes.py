@@ -13,6 +13,7 @@ from messaging.endpoints.mailbox import Letters
 from messaging.endpoints.notify import Notify
 from messaging.endpoints.overview import View
 from messaging.endpoints.page import read_page
+from messaging.endpoints.robots import robots
 from messaging.endpoints.source import Compose, Source
 from messaging.endpoints.steering import Helm
 from messaging.gate import Gate
@@ -78,6 +79,7 @@ def public_router(parts: Parts) -> Router:
             "/v1/mailbox/{id}": {"GET": conditional(letters.get)},
             "/task_status/{id}": {"GET": notify.status},
             "/healthz": {"GET": parts.health},
+            "/robots.txt": {"GET": robots},
             "/openapi.json": {"GET": conditional(Description().get)},
         }
     )

@@ -80,14 +80,23 @@ def _broker(settings: Settings) -> Iterator[RabbitMQ | None]:
         node.stop()
 
 
-def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: RabbitMQ | None) -> int:
-    up = dict(environ, PYTHONUNBUFFERED="1")
+def environ_of_parts(
+    settings: Settings, environ: Mapping[str, str], edge: Edge, node: RabbitMQ | None
+) -> dict[str, str]:
+    """What web process and workers are told, beside what the operator says."""
+    # Whether it was set or not: what strangers may do through Nginx is said at the start.
+    up = dict(environ, PYTHONUNBUFFERED="1", EDGE_LISTEN=edge.listen)
     if node:
         up.pop("BROKER_URL_FILE", None)
         up["BROKER_URL"] = node.url
     if not up.get("PROXY_ADDRESSES"):
         # What calls an address of its own machine calls from that address: only Nginx here, and other local programs.
         up["PROXY_ADDRESSES"] = reachable(settings.listen).host
+    return up
+
+
+def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: RabbitMQ | None) -> int:
+    up = environ_of_parts(settings, environ, edge, node)
     python = [sys.executable, "-m"]
     sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads)]
     parts = [

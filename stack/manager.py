@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ class Part:
 
     name: str
     command: Sequence[str]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     #: What tells it to end: Nginx, for one, drops what it has begun at a SIGTERM.
     end_by: signal.Signals = signal.SIGTERM
     #: Whether it is to be gone before the others are told.

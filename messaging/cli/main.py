@@ -23,7 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "cancel": "withdraw one mail, or all of a selection",
     "prune": "remove mails that have been finished for long enough",
     "key": "API keys",
-    "link": "make a URL that sends one mail without a key",
+    "link": "make a URL that sends one mail without a key, or revoke all of them",
     "doctor": "look at every part, and say what is wrong and what to do",
     "completion": "print what makes a shell complete all of this",
 }

@@ -62,8 +62,10 @@ class Emails:
         wanted = submission(body, (*_NAMES, KEY))
         caller = self._gate.identify(request, wanted.texts.get(KEY))
         wait_s = parse_wait(wait, caller)
-        order = self._sending.order(request, caller, wanted.texts, _NAMES, wanted.extras)
-        return self._accepted(self._sending.send(order), caller, wait_s)
+        sent = self._sending.send(self._sending.order(request, caller, wanted.texts, _NAMES, wanted.extras))
+        if sent.replayed and self._outbox.read(sent.mail.id) is None:
+            wait_s = None  # the mail was removed since, and nothing will become of it
+        return self._accepted(sent, caller, wait_s)
 
     def post_again(self, request: Request) -> Answer:
         """Send a mail as another one was."""

@@ -32,7 +32,7 @@ NO_TERMS = Terms()
 class Wanted:
     """A mail that is to be accepted together with others."""
 
-    sender: str
+    sender: str = field(repr=False)
     recipient: str = field(repr=False)
     subject: str = field(repr=False)
     text: str = field(repr=False)

@@ -14,7 +14,7 @@ class Attachment:
 
     name: str = field(repr=False)
     #: Its media type (RFC 6838), such as `application/pdf`.
-    type: str
+    type: str = field(repr=False)
     content: bytes = field(repr=False)
 
 

@@ -1,7 +1,7 @@
 """The relay's hold: while the relay is away or refuses us, no mail is tried but one probe at a time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
@@ -26,7 +26,7 @@ class Hold:
     """Why mails wait; times are milliseconds since 1970, UTC."""
 
     #: The relay's words, or ours where it said none.
-    reason: str
+    reason: str = field(repr=False)
     since: int
     #: When the next mail is tried.
     probe_at: int

@@ -88,9 +88,23 @@ def exchange_to_the_end(address: tuple[str, int], raw: bytes) -> list[Answer]:
         _send(connection, raw)
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_WR)
-        received = _receive(connection, lambda _: False)
+        return _all_answers(connection)
+
+
+def exchange_until_its_end(address: tuple[str, int], raw: bytes) -> list[Answer]:
+    """Send bytes and nothing more; returns the answers to them, until nobody waits for more on the other side.
+
+    Raises:
+        AssertionError: if what came back is not answers and nothing else.
+    """
+    with socket.create_connection(address, PATIENCE_S) as connection:
+        _send(connection, raw)
+        return _all_answers(connection)
+
+
+def _all_answers(connection: socket.socket) -> list[Answer]:
     # A refusal says so: nothing is read after it.
-    answers, rest = _answers(received, headless=False)
+    answers, rest = _answers(_receive(connection, lambda _: False), headless=False)
     assert rest == b"", rest
     return answers
 

@@ -145,8 +145,7 @@ def test_a_list_can_be_cut_short_by_who_reads_it(failed: Callable[[int], Path]) 
 def test_following_shows_what_happens_until_it_is_interrupted(
     system: System, command: Commands, tmp_path: Path
 ) -> None:
-    output = tmp_path / "mailbox" / "tail"  # a name that may hold addresses
-    output.parent.mkdir()
+    output = tmp_path / "arrivals"  # a name that may hold addresses
     with Program([*PYTHON, "tail", "--json"], output, system.environ, system.folder) as tail:
         sent = json.loads(command("send", "me@example.com", "--json", stdin="hello\n").stdout)
         tail.wait_for_line(f'"id": "{sent["id"]}", "state": "sent"')

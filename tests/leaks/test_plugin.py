@@ -17,9 +17,9 @@ LOGS = "logging.getLogger('messaging').warning('accepted for %s', {address!r})"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Of what is written below it the outer run sees that mails may lie there, and the inner one does not."""
-    folder = tmp_path / "mailbox" / "run"
-    folder.mkdir(parents=True)
+    """Of what is written below it the outer run sees that it is an inner one's."""
+    folder = tmp_path / "a-run-of-tests"
+    folder.mkdir()
     return folder
 
 

@@ -9,7 +9,7 @@ from messaging.draft import Draft
 from messaging.keys import Keys
 from messaging.links import Links
 from messaging.outbox.database import Database
-from messaging.outbox.secret import DatabaseSecret
+from messaging.outbox.secret import DatabaseSecret, LinkSecret
 from tests.fixtures.storage import database, database_path
 from tests.leaks.scan import leaks
 
@@ -49,7 +49,7 @@ def test_keys_links_and_the_secret_as_they_are_made_are_found(tmp_path: Path, da
     secret = DatabaseSecret(database).value.hex()
     assert found_in(tmp_path, f"signed with {secret}\n") == ["a database's secret"]
     key = Keys(database).add("test")
-    link = Links(DatabaseSecret(database)).make(Draft("me@example.com", "subject", "text"), 60)
+    link = Links(LinkSecret(database)).make(Draft("me@example.com", "subject", "text"), 60)
     assert found_in(tmp_path, f"by {key}\n") == ["a key"]
     assert found_in(tmp_path, f"GET /?link={link}\n") == ["a link"]
     assert found_in(tmp_path, f"token {link}\n") == ["a link"]
@@ -73,12 +73,24 @@ def test_what_is_masked_or_proposed_is_none(tmp_path: Path, text: str) -> None:
     assert found_in(tmp_path, text) == []
 
 
-@pytest.mark.parametrize("name", ["messaging.db", "messaging.db-wal", "mailbox/new/1.M2"])
+@pytest.mark.parametrize("name", ["messaging.db", "messaging.db-wal", "mailbox/new/1.M2", "mailbox-2/cur/1.M2:2,S"])
 def test_where_mails_are_kept_they_may_be(tmp_path: Path, name: str) -> None:
     assert found_in(tmp_path, "me@example.com", name) == []
 
 
-@pytest.mark.parametrize("name", ["web.out", "web.out.before-0", "nginx/nginx.log", "talktome.log.1", "db.log"])
+#: A test's folder has its name, and many of them say "mailbox".
+NOT_IN_A_MAILBOX = [
+    "test_mails_of_the_mailbox0/web.out",
+    "test_the_mailbox_is_new0/new/web.out",
+    "mailbox/web.out",
+    "mailbox/new/log/web.out",
+    "mailbox.log",
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["web.out", "web.out.before-0", "nginx/nginx.log", "talktome.log.1", "db.log", *NOT_IN_A_MAILBOX]
+)
 def test_everywhere_else_they_may_not(tmp_path: Path, name: str) -> None:
     assert found_in(tmp_path, "me@example.com", name) == ["an address"]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from config.secret import Secret
 from messaging.digests import Digests
 from messaging.outbox.database import Database
-from messaging.outbox.secret import DatabaseSecret
+from messaging.outbox.secret import DatabaseSecret, LinkSecret
 from tests.fixtures.storage import KnownSecret, connected
 from tests.fixtures.threads import all_at_once
 
@@ -42,6 +42,16 @@ def test_the_secret_is_256_bits_and_made_once(database: Database, database_path:
     assert len(first.value) == 32
     with connected(database_path) as connection:
         assert connection.execute("SELECT value FROM secret").fetchall() == [(first.value.hex(),)]
+
+
+def test_of_links_it_is_another_one_and_stays_as_it_is_when_that_is_renewed(database: Database) -> None:
+    value, of_links = DatabaseSecret(database).value, LinkSecret(database).value
+    assert value != of_links
+    assert LinkSecret(database).value == of_links
+    LinkSecret(database).renew()
+    assert DatabaseSecret(database).value == value
+    assert LinkSecret(database).value not in (value, of_links)
+    assert len(LinkSecret(database).value) == 32
 
 
 class LateSecret(DatabaseSecret):

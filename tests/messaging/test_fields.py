@@ -3,7 +3,7 @@
 import json
 import time
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 from hypothesis import example, given
@@ -137,6 +137,42 @@ def test_what_the_standard_library_encodes_is_read_back(fields: dict[str, str]) 
     assert parse_form(urlencode(fields)) == fields
     # Where a plus is a plus, a space must not be written as one.
     assert parse_form(urlencode(fields, quote_via=quote), ("sendmail",)) == fields
+
+
+_BYTES = (
+    st.binary()
+    | _TEXT.map(str.encode)
+    | st.lists(
+        st.sampled_from(
+            [b"a", b"=", b"&", b"%41", b"%26", b"%3d", b"%25", b"+", b"%C3", b"%a9", b"\xc3\xa9", b"\r\n", b" "]
+        )
+    ).map(b"".join)
+)
+
+
+@given(_BYTES)
+@example(b"a=\r\n=\n==%3D%0A=")
+@example(b"a= \t\r\n_ ")
+def test_it_is_read_as_the_standard_library_reads_it(sent: bytes) -> None:
+    try:
+        pairs = parse_qsl(sent.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        pairs = None
+    expected = None if pairs is None or len(dict(pairs)) < len(pairs) else dict(pairs)
+    said = refusal(BadRequestError, parse_form, sent.decode("latin-1"))
+    if said:
+        assert expected is None or '"%" must be followed' in said
+    else:
+        assert parse_form(sent.decode("latin-1")) == expected
+
+
+@pytest.mark.parametrize("repeated", ["%41", "%C3%A9", "%41+", "=", "+", "%26"])
+def test_a_body_of_escapes_takes_no_time(repeated: str) -> None:
+    encoded = "text=" + repeated * (262_144 // len(repeated))
+    began = time.thread_time()
+    for _ in range(5):
+        parse_form(encoded, ("sendmail",))
+    assert time.thread_time() - began < 0.06
 
 
 @given(

@@ -64,8 +64,11 @@ def test_a_key_among_the_parameters_names_the_caller(gate: Gate) -> None:
     assert gate.identify(request(), "msg_1") == _KNOWN
 
 
-@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "Basic", "Basic é", "Negotiate YII=", "nonsense", ""])
-def test_other_ways_of_authorization_say_nothing_here(gate: Gate, authorization: str) -> None:
+@pytest.mark.parametrize(
+    "authorization",
+    ["Basic dXNlcjpwYXNz", "Basic", "Basic é", "bASIC  bWU6eA==", "Negotiate YII=", 'Digest username="me", uri="/"'],
+)
+def test_what_is_said_to_a_proxy_says_nothing_here(gate: Gate, authorization: str) -> None:
     assert gate.identify(request(headers={"Authorization": authorization}), None) == STRANGER
 
 
@@ -73,6 +76,21 @@ def test_other_ways_of_authorization_say_nothing_here(gate: Gate, authorization:
     "authorization",
     [
         "msg_1",
+        # A wrong key may be any text.
+        "abc",
+        "Token abc",
+        "Bearer: abc",
+        "Bearer:abc",
+        "Bearer\tabc",
+        "Bearer\xa0abc",
+        '"Bearer abc"',
+        "ApiKey abc",
+        "Key abc",
+        "Basic dXNlcjpwYXNz, Bearer abc",
+        "Basic, bearer abc",
+        "Basic:dXNlcjpwYXNz",
+        "",
+        " ",
         "Bearermsg_1",
         "Bearer:msg_1",
         "Token msg_1",

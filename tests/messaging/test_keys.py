@@ -2,18 +2,18 @@
 
 import threading
 import time
+from base64 import urlsafe_b64decode
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event
 
 from config.values import Rate
-from messaging import keys as module
 from messaging.keys import KeyExistsError, Keys, UnknownKeyError
 from messaging.outbox.database import Database
 from tests.fixtures.clock import Clock
 from tests.fixtures.storage import connected, locked
+from tests.fixtures.threads import wait_for_end_of
 from tests.fixtures.waiting import until
 
 
@@ -61,10 +61,11 @@ def test_no_key_is_on_the_disk(keys: Keys, database_path: Path) -> None:
     assert key.removeprefix("msg_").encode() not in database_path.read_bytes()
 
 
-def test_keys_are_long_and_all_different(keys: Keys) -> None:
+def test_keys_have_256_bits_and_are_all_different(keys: Keys) -> None:
     made = {keys.add(f"key {number}") for number in range(20)}
     assert len(made) == 20
-    assert all(len(key) > 40 and key.startswith("msg_") for key in made)
+    assert all(key.startswith("msg_") for key in made)
+    assert {len(urlsafe_b64decode(key.removeprefix("msg_") + "=")) for key in made} == {256 // 8}
 
 
 def test_what_a_key_may_is_kept_with_it(keys: Keys, clock: Clock) -> None:
@@ -142,10 +143,6 @@ def test_what_is_no_key_takes_up_no_memory(keys: Keys) -> None:
     assert keys._known == {}
 
 
-def wait_until_noted(keys: Keys) -> None:
-    until(lambda: not keys._noting.locked())
-
-
 def last_used(keys: Keys) -> int | None:
     (key,) = keys.list()
     return key.last_used_at
@@ -162,7 +159,7 @@ def test_the_last_use_is_noted_to_the_minute(keys: Keys, database: Database, clo
         # A process that has not asked for the key yet.
         elsewhere = Keys(database, clock)
         elsewhere.find(key)
-        wait_until_noted(elsewhere)
+        wait_for_end_of("key-use")
         assert last_used(keys) == noted
 
 
@@ -175,28 +172,39 @@ def test_nobody_waits_for_the_last_use_to_be_noted(keys: Keys, database_path: Pa
     until(lambda: last_used(keys) is not None)
 
 
+def are_used(keys: Keys, *names: str) -> bool:
+    return all(key.last_used_at is not None for key in keys.list() if key.name in names)
+
+
+def test_of_keys_that_are_used_at_the_same_moment_each_is_noted(keys: Keys, database_path: Path) -> None:
+    names = [f"key {number}" for number in range(5)]
+    made = [keys.add(name) for name in names]
+    with locked(database_path):
+        assert all(keys.find(key) for key in made)
+    until(lambda: are_used(keys, *names))
+
+
+def test_a_use_for_which_no_thread_can_be_had_is_noted_with_the_next(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = keys.add("first"), keys.add("second")
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert keys.find(first)
+    assert not are_used(keys, "first")
+    assert keys.find(second)
+    until(lambda: are_used(keys, "first", "second"))
+
+
 def test_a_use_that_cannot_be_noted_is_no_trouble(keys: Keys, database_path: Path) -> None:
     key = keys.add("backup")
     with connected(database_path) as connection:
         connection.execute("CREATE TRIGGER broken BEFORE UPDATE ON keys BEGIN INSERT INTO nowhere VALUES (1); END")
     assert keys.find(key)
-    wait_until_noted(keys)
+    wait_for_end_of("key-use")
     assert last_used(keys) is None
     assert keys.find(key)
-
-
-def test_a_key_is_known_also_where_no_thread_can_be_started_that_notes_its_use(
-    keys: Keys, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class NoThread(threading.Thread):
-        def start(self) -> None:
-            raise RuntimeError("can't start new thread")
-
-    key = keys.add("backup")
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "threading", SimpleNamespace(Thread=NoThread))
-        assert keys.find(key)
-    keys._known.clear()
-    assert keys.find(key)
-    wait_until_noted(keys)
-    assert last_used(keys) == clock()

@@ -10,19 +10,28 @@ from messaging.draft import Draft
 from messaging.errors import ForbiddenError, GoneError
 from messaging.links import Links
 from messaging.outbox.database import Database
-from messaging.outbox.secret import DatabaseSecret
+from messaging.outbox.secret import LinkSecret
 from tests.fixtures.clock import Clock
-from tests.fixtures.storage import KnownSecret, url_of
+from tests.fixtures.storage import url_of
 
 DRAFT = Draft("me@example.com", "Grüße", "Eins\nzwei 🎈")
 DAY_S = 86400.0
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
-NOT_OURS = r"^link: this link was not made here, or was changed since$"
+NOT_OURS = r"^link: this link was not made here, was changed since, or revoked$"
+
+
+class KnownSecret(LinkSecret):
+    """One that needs no database."""
+
+    value = b"known" * 8
+
+    def __init__(self) -> None:
+        pass
 
 
 @pytest.fixture
 def links(database: Database, clock: Clock) -> Links:
-    return Links(DatabaseSecret(database), clock)
+    return Links(LinkSecret(database), clock)
 
 
 @pytest.mark.parametrize("draft", [DRAFT, Draft("me@example.com", "", ""), Draft("a@b.example", "s", "x" * 5000)])
@@ -36,7 +45,10 @@ def test_a_link_says_what_it_was_made_for(links: Links, draft: Draft) -> None:
 
 def test_two_links_to_the_same_mail_are_two(links: Links) -> None:
     tokens = {links.make(DRAFT, DAY_S) for _ in range(20)}
-    assert len({links.read(token, "link").id for token in tokens}) == len(tokens) == 20
+    ids = {links.read(token, "link").id for token in tokens}
+    assert len(ids) == len(tokens) == 20
+    # Of a million links two are the same one, and make one mail, with a probability of 3 in 100 million.
+    assert {len(bytes.fromhex(link_id)) for link_id in ids} == {64 // 8}
 
 
 def test_a_link_ends_to_the_millisecond(links: Links, clock: Clock) -> None:
@@ -94,9 +106,29 @@ def test_a_link_of_another_database_is_not_ours(
 ) -> None:
     other = Database(url_of(tmp_path_factory.mktemp("other") / "messaging.db"))
     other.upgrade()
-    token = Links(DatabaseSecret(other), clock).make(DRAFT, DAY_S)
+    token = Links(LinkSecret(other), clock).make(DRAFT, DAY_S)
     other.close()
     with pytest.raises(ForbiddenError, match=NOT_OURS):
+        links.read(token, "link")
+
+
+def test_a_link_that_was_signed_before_all_were_revoked_is_refused_at_once_in_every_program(
+    links: Links, database: Database, clock: Clock
+) -> None:
+    before = links.make(DRAFT, DAY_S)
+    links.read(before, "link")
+    LinkSecret(database).renew()
+    with pytest.raises(ForbiddenError, match=NOT_OURS):
+        links.read(before, "link")
+    after = links.make(DRAFT, DAY_S)
+    assert Links(LinkSecret(database), clock).read(after, "link").draft == DRAFT
+
+
+def test_a_link_lasts_a_year_at_the_most_whoever_signed_it(links: Links, clock: Clock) -> None:
+    year_s = 365 * DAY_S
+    assert links.read(links.make(DRAFT, year_s), "link").draft == DRAFT
+    token = links.make(DRAFT, year_s + DAY_S + 1)
+    with pytest.raises(ForbiddenError, match=r"^link: this link lasts longer than any that is made here$"):
         links.read(token, "link")
 
 

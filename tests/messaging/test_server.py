@@ -371,6 +371,15 @@ def test_who_asks_and_does_not_read_holds_no_thread_and_no_more_than_one_answer(
         until(lambda: not unsent(server))
 
 
+def test_what_the_kernel_holds_for_who_does_not_read_has_a_bound(server: Server) -> None:
+    with Connection(server.endpoint) as connection:
+        connection.get("/")
+        assert connection.answer().text == "fast"
+        (channel,) = server._server.active_channels.values()
+        # Linux adds as much again for itself (socket(7)); without a bound it would let it grow to megabytes.
+        assert channel.socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * module._SEND_BUFFER == 131_072
+
+
 def unsent(server: Server) -> int:
     """What lies there for clients that do not read."""
     return sum(each.total_outbufs_len for each in list(server._server.active_channels.values()))

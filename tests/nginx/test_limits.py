@@ -4,13 +4,15 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.fixtures.waiting import until
-from tests.nginx.edge import Edge
+from tests.nginx.edge import TUNNEL, Edge
 from tests.nginx.upstream import Reply, Upstream
 
 _WHOLE = b"GET / HTTP/1.1\r\nHost: edge.example\r\n\r\n"
@@ -92,6 +94,19 @@ def test_one_client_may_have_256_requests_under_way_and_no_more(edge: Edge, web:
         assert edge.request(client="127.0.0.3").status == 200, "another client is not meant"
         assert all(connection.recv(12) == b"HTTP/1.1 200" for connection in held)
     assert len(web.requests()) == 257
+
+
+def test_a_network_of_ipv6_is_one_client_of_those_that_have_requests_under_way(idle_edge: Edge, web: Upstream) -> None:
+    idle_edge.start({"limit_conn connections 256": "limit_conn connections 1"})
+    web.reply = Reply(hold=True)
+    by_way_of_the_tunnel = partial(idle_edge.request, client=TUNNEL)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(by_way_of_the_tunnel, headers={"X-Forwarded-For": "2001:db8:1:2::1"})
+        until(lambda: web.arrived.qsize() == 1)
+        assert by_way_of_the_tunnel(headers={"X-Forwarded-For": "2001:db8:1:2:a:b:c:d"}).status == 429
+        web.release()
+        assert by_way_of_the_tunnel(headers={"X-Forwarded-For": "2001:db8:1:3::1"}).status == 200
+        assert first.result().status == 200
 
 
 def test_a_thousand_at_once_are_let_through_and_then_a_hundred_a_second(nginx: str, folder: Path) -> None:

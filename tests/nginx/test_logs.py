@@ -1,7 +1,11 @@
 """What is written down about a request, and what must not be."""
 
+import resource
+from pathlib import Path
+
 import pytest
 
+from tests.fixtures.waiting import until
 from tests.nginx.edge import MAX_BODY_BYTES, TUNNEL, Edge
 from tests.nginx.upstream import Reply, Upstream
 
@@ -82,3 +86,25 @@ def test_a_path_with_an_address_or_a_key_in_it_is_not_written(edge: Edge, path: 
     edge.stop()
     assert '"GET - HTTP/1.1" 200 ' in edge.access_log
     assert not any(word in edge.access_log + edge.error_log for word in ("victim", SECRET))
+
+
+@pytest.mark.parametrize(
+    "agent", ["bot/1 (+mailto:victim@example.com)", "victim%40example.com", f"curl msg_{SECRET}", f"key={SECRET}"]
+)
+def test_a_user_agent_with_an_address_or_a_key_in_it_is_not_written(edge: Edge, agent: str) -> None:
+    answer = edge.request(headers={"User-Agent": agent})
+    edge.stop()
+    assert edge.access_log.endswith(f'"-" {answer.headers["X-Request-ID"]}\n')
+    assert not any(word in edge.access_log + edge.error_log for word in ("victim", SECRET))
+
+
+@pytest.mark.parametrize("repeated", ["@", "a", "msg_", "a?"])
+@pytest.mark.parametrize("version", ["", " X", " HTTP/1.1"])
+def test_a_long_request_line_is_written_down_in_no_time(edge: Edge, folder: Path, repeated: str, version: str) -> None:
+    """What Nginx refuses for its length it logs all the same."""
+    raw = f"GET /{repeated * (9000 // len(repeated))}{version}\r\nHost: x\r\n\r\n".encode()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    assert {edge.send(raw).status for _ in range(20)} == {414}
+    until(lambda: (folder / "out").read_text().count("\n") == 20)
+    edge.stop()
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 0.1

@@ -1,7 +1,7 @@
 """What a worker needs from a transport."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from workers.composing import Composed
@@ -16,7 +16,7 @@ class Receipt:
     #: From then to its answer.
     transfer_ms: int
     code: int | None
-    reply: str
+    reply: str = field(repr=False)
 
 
 def always() -> bool:

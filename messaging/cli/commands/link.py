@@ -1,4 +1,4 @@
-"""`link`: a URL that sends one mail without a key."""
+"""`link`: a URL that sends one mail without a key; all of them can be revoked."""
 
 import argparse
 from typing import Final
@@ -14,14 +14,16 @@ from messaging.cli.output import print_json
 from messaging.draft import Draft, check_subject, check_text
 from messaging.errors import InvalidError
 from messaging.links import Links
-from messaging.outbox.secret import DatabaseSecret
+from messaging.outbox.secret import LinkSecret
 
 #: Characters of a link: with a few more Nginx, and others on the way, refuse it.
 _MOST_LINK: Final = 8000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("address", metavar="ADDRESS", help="whom the mail is for")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("address", metavar="ADDRESS", nargs="?", help="whom the mail is for")
+    what.add_argument("--revoke-all", action="store_true", help="make all URLs worthless that were made so far")
     parser.add_argument(
         "--expires",
         metavar="DURATION",
@@ -39,9 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     only_here("link")
     settings = Settings.load(environment_here())
+    if options.revoke_all:
+        _revoke_all(options, settings)
+        return
     draft = _draft(options, settings)
     with opened(settings) as database:
-        token = Links(DatabaseSecret(database)).make(draft, options.expires)
+        token = Links(LinkSecret(database)).make(draft, options.expires)
     url = f"{(options.at or f'http://{settings.listen.reachable}').rstrip('/')}/?link={token}"
     if len(url) > _MOST_LINK:
         raise UsageError(f"a link has at most {_MOST_LINK} characters, this one {len(url)}")
@@ -49,6 +54,15 @@ def _run(options: argparse.Namespace) -> None:
         print_json({"url": url, "to": draft.recipient})
     else:
         print(url)
+
+
+def _revoke_all(options: argparse.Namespace, settings: Settings) -> None:
+    with opened(settings) as database:
+        LinkSecret(database).renew()
+    if options.json:
+        print_json({"revoked": True})
+    else:
+        print("revoked all links that were made so far")
 
 
 def _draft(options: argparse.Namespace, settings: Settings) -> Draft:

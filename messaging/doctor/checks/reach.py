@@ -5,7 +5,7 @@ import ipaddress
 import json
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ class Reached:
     #: Names the database: all processes of one service have the same.
     instance: str
     #: Whom it takes us for.
-    client: str
+    client: str = field(repr=False)
 
 
 def reach(url: str, *, claim: str = "") -> Reached:

@@ -53,6 +53,7 @@ FIELDS: Final = (
     Case("a key of 7 KB", get(_MAIL, b"Authorization: Bearer " + b"a" * 7_000), (401,), "not known"),
     Case("a key without a word before it", get(_MAIL, b"Authorization: " + KEY), (401,), "behind the word Bearer"),
     Case("a key behind another word", get(_MAIL, b"Authorization: Token " + KEY), (401,), "behind the word Bearer"),
+    Case("a wrong key behind another word", get(_MAIL, b"Authorization: Token abc"), (401,), "behind the word Bearer"),
     Case("a key for a user", get(_MAIL, b"Authorization: Basic " + b64encode(KEY + b":")), (401,), "behind the word"),
     Case("a wrong key beside talktome", get(b"/?talktome", b"X-API-Key: msg_none"), (401,), "not known"),
     Case("a wrong key beside talktome in the query", get(b"/?talktome&key=msg_none"), (401,), "not known"),

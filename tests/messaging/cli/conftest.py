@@ -14,6 +14,7 @@ from messaging.cli.main import main
 from messaging.outbox.clock import clock_ms
 from messaging.server import Server
 from tests.fixtures.service import Service
+from tests.fixtures.threads import wait_for_end_of
 from tests.fixtures.waiting import until
 
 
@@ -55,7 +56,7 @@ def listening(service: Service) -> Iterator[str]:
     server.stop()
     server.join()
     # A thread of its own notes that the key was used: the database must not be closed under it.
-    until(lambda: not service.keys._noting.locked())
+    wait_for_end_of("key-use")
 
 
 @pytest.fixture(params=["database", "http"])

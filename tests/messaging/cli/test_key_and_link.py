@@ -12,7 +12,7 @@ from config.values import Rate
 from messaging.cli.main import main
 from messaging.draft import Draft
 from messaging.links import Links
-from messaging.outbox.secret import DatabaseSecret
+from messaging.outbox.secret import LinkSecret
 from tests.fixtures.service import Service
 from tests.fixtures.waiting import until
 
@@ -125,6 +125,7 @@ def test_a_setting_that_is_wrong_is_used_wrongly(
         ["serve", "--port", "80"],
         ["key", "revoke"],
         ["link"],
+        ["link", "me@example.com", "--revoke-all"],
     ],
 )
 def test_used_wrongly_it_says_how(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,7 +196,7 @@ def test_a_link_sends_the_mail_it_was_made_for(service: Service, capsys: pytest.
     out, err = capsys.readouterr()
     assert out.startswith("http://127.0.0.1:8080/?link=")
     assert err == ""
-    links = Links(DatabaseSecret(service.database))
+    links = Links(LinkSecret(service.database))
     link = links.read(out.strip().partition("=")[2], "link")
     assert link.draft == Draft("me+tag@example.com", "Grüße", "Eins\nzwei")
     assert 7 * 86_400_000 - 60_000 < link.ends_in_ms <= 7 * 86_400_000
@@ -219,9 +220,25 @@ def test_a_link_carries_the_greeting_where_it_has_no_words_of_its_own(
     assert document["to"] == "me@example.com"
     url, _, token = document["url"].partition("?link=")
     assert url == "https://name.ngrok-free.app/"
-    link = Links(DatabaseSecret(service.database)).read(token, "link")
+    link = Links(LinkSecret(service.database)).read(token, "link")
     assert link.draft.subject == "Hi from us"
     assert link.ends_in_ms <= 7_200_000
+
+
+@pytest.mark.parametrize(
+    ("json_", "printed"), [([], "revoked all links that were made so far\n"), (["--json"], '{"revoked": true}\n')]
+)
+def test_a_running_service_refuses_links_that_were_made_before_all_were_revoked(
+    service: Service, capsys: pytest.CaptureFixture[str], json_: list[str], printed: str
+) -> None:
+    used, unused = (service.links.make(Draft("me@example.com", "s", "t"), 3600) for _ in range(2))
+    assert service.public.get(f"/?link={used}").status == 202
+    main(["link", "--revoke-all", *json_])
+    assert capsys.readouterr().out == printed
+    assert [service.public.get(f"/?link={token}").status for token in (used, unused)] == [403, 403]
+    main(["link", "me@example.com"])
+    answer = service.public.get(f"/?link={capsys.readouterr().out.strip().partition('=')[2]}")
+    assert (answer.status, len(service.mails)) == (202, 2)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +281,7 @@ def test_a_link_that_is_too_long_for_others_on_the_way_is_not_made(capsys: pytes
         ["key", "add", "a", "--to", ","],
         ["link", "me@example.com", "--expires", "0s"],
         ["link", "me@example.com", "--expires", "soon"],
+        ["link", "me@example.com", "--expires", "366d"],
     ],
 )
 def test_arguments_that_cannot_be_used_make_nothing(

@@ -12,7 +12,7 @@ from messaging.enclosures import MOST_ATTACHMENTS, MOST_NAME
 from messaging.outbox.retention import Retention
 from messaging.outbox.states import State
 from tests.fixtures.client import JSON, Answer
-from tests.fixtures.service import Service
+from tests.fixtures.service import MakeService, Service
 from tests.fixtures.storage import connected
 
 PDF = {"name": "grüße.pdf", "type": "application/pdf", "content": base64.b64encode(b"%PDF\0\xff").decode()}
@@ -211,6 +211,15 @@ def test_who_sends_again_is_bound_by_their_key(service: Service, key: str) -> No
         assert service.public.get(f"/v1/emails/{mail_id}/source", headers).status == (200 if allowed else 403)
     # What was a test stays one.
     assert [mail.test for mail in service.mails].count(True) == 3
+
+
+def test_where_mail_may_go_binds_what_is_sent_again(make_service: MakeService) -> None:
+    before = make_service()
+    key = before.keys.add("test")
+    mail_id = post(before, {"to": "me@example.com", "text": "x"}, key).id
+    narrowed = make_service(ALLOWED_RECIPIENTS="@example.org")
+    answer = narrowed.public.request("POST", f"/v1/emails/{mail_id}/resend", headers={"X-API-Key": key})
+    assert (answer.status, len(narrowed.mails)) == (403, 1)
 
 
 def test_strangers_see_no_source_and_send_nothing_again(service: Service, key: str) -> None:

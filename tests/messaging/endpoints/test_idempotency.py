@@ -1,5 +1,7 @@
 """`Idempotency-Key`: a request that is sent again, because its answer was lost, makes no second mail."""
 
+import time
+
 import pytest
 
 from messaging.repeats import IDEMPOTENCY_MS
@@ -57,6 +59,21 @@ def test_another_request_with_the_same_key_is_refused(service: Service, key: str
         assert other.json["detail"] == "was used for another request"
     assert len(service.mails) == 1
     assert post(service, form, "order-1", headers=headers).status == 202
+
+
+def test_the_same_request_again_is_answered_as_before_when_the_mail_was_removed_whether_it_waits_or_not(
+    service: Service, key: str
+) -> None:
+    headers = {"X-API-Key": key, "Idempotency-Key": "order-1"}
+    first = service.public.post_json("/v1/emails", {"to": "me@example.com"}, headers)
+    with connected(service.database_path) as connection:
+        connection.execute("DELETE FROM mails")
+    began = time.monotonic()
+    for wait in ("", "?wait=1ms", "?wait=20s"):
+        again = service.public.post_json(f"/v1/emails{wait}", {"to": "me@example.com"}, headers)
+        assert (again.status, again.body, again.headers["Idempotency-Replayed"]) == (202, first.body, "true")
+    assert time.monotonic() - began < 5
+    assert service.mails == []
 
 
 def test_another_path_is_another_request(service: Service, key: str) -> None:

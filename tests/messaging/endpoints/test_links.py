@@ -3,11 +3,15 @@
 import pytest
 
 from messaging.draft import Draft
-from tests.fixtures.client import JSON
+from messaging.links import Link
+from messaging.outbox.retention import Retention
+from tests.fixtures.client import JSON, Answer
+from tests.fixtures.clock import NOON_MS
 from tests.fixtures.service import MakeService, Service
 from tests.fixtures.threads import all_at_once
 
 DRAFT = Draft("me@example.com", "Your own words", "Eins\nzwei")
+DAY_S = 86_400.0
 CLOSED = {"OPEN_SENDMAIL": "false", "OPEN_PER_RECIPIENT": "1/d", "OPEN_PER_CLIENT": "1/d", "OPEN_TOTAL": "1/d"}
 
 
@@ -42,6 +46,51 @@ def test_a_link_is_one_mail_however_often_and_by_whom_it_is_followed(service: Se
     assert len(service.mails) == 1
 
 
+def test_a_link_is_remembered_for_as_long_as_it_lasts(service: Service) -> None:
+    link = f"/?link={service.links.make(DRAFT, 365 * DAY_S)}"
+    first = service.public.get(link)
+    for day in (1, 100, 364):
+        service.clock.now = NOON_MS
+        service.clock.pass_s(day * DAY_S)
+        Retention(service.database, None, service.clock).prune()
+        assert service.public.get(link).id == first.id, day
+    assert len(service.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ((3598, 3598), (3599.999, 3599.999)),
+        ((1000, 1003), (3598, 3598)),
+        ((1000, 1000), (3599, 3629)),
+        ((3599, 3629), (3599.5, 3629)),
+        ((3599, 3599), (3599.5, 3640)),
+    ],
+)
+def test_in_the_last_moments_of_its_life_a_link_is_one_mail_too(
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    link: str,
+    first: tuple[float, float],
+    again: tuple[float, float],
+) -> None:
+    """From the second in which a link is read to the one in which its mail is stored: a database may be locked."""
+    read = service.links.read
+
+    def followed(read_s: float, stored_s: float) -> Answer:
+        def read_and_wait(token: str, field: str) -> Link:
+            found = read(token, field)
+            service.clock.now = NOON_MS + round(stored_s * 1000)
+            return found
+
+        monkeypatch.setattr(service.links, "read", read_and_wait)
+        service.clock.now = NOON_MS + round(read_s * 1000)
+        return service.public.get(link)
+
+    assert followed(*first).id == followed(*again).id
+    assert len(service.mails) == 1
+
+
 def test_50_at_the_same_moment_are_one_mail(service: Service, link: str) -> None:
     answers = [result.result() for result in all_at_once(lambda _: service.public.get(link), range(50))]
     assert {answer.status for answer in answers} == {202}
@@ -66,7 +115,10 @@ def test_anything_else_is_refused(service: Service, token: str) -> None:
 def test_a_link_that_was_changed_is_refused(service: Service, link: str) -> None:
     for changed in (link[:-1], link + "A", link[:10] + ("A" if link[10] != "A" else "B") + link[11:]):
         answer = service.public.get(changed)
-        assert (answer.status, answer.text) == (403, "error: link: this link was not made here, or was changed since")
+        assert (answer.status, answer.text) == (
+            403,
+            "error: link: this link was not made here, was changed since, or revoked",
+        )
     assert service.mails == []
 
 

@@ -105,4 +105,7 @@ def test_other_programs_are_believed_whatever_they_are_called(service: Service, 
 @pytest.mark.parametrize("token", ["nonsense", "<script>alert(1)</script>", "%22%3E%3Cscript%3E"])
 def test_a_link_that_is_none_has_no_page(service: Service, token: str) -> None:
     answer = service.public.get(f"/?link={token}", BROWSER)
-    assert (answer.status, answer.text) == (403, "error: link: this link was not made here, or was changed since")
+    assert (answer.status, answer.text) == (
+        403,
+        "error: link: this link was not made here, was changed since, or revoked",
+    )

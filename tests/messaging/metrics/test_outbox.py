@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from messaging.keys import Keys
 from messaging.metrics.attempts import Attempts
 from messaging.metrics.outbox import OutboxMetrics
 from messaging.outbox.claims import Claims
@@ -59,6 +60,21 @@ def test_the_oldest_due_is_told_by_how_long_it_has_been_due(
     assert registry.get_sample_value("messaging_oldest_due_seconds") == 0
     clock.pass_s(PUBLISH_WITHIN_MS / 1000 + 90)
     assert registry.get_sample_value("messaging_oldest_due_seconds") == 90
+
+
+def test_no_word_of_a_relay_and_nothing_of_a_mail_or_a_key_is_told(
+    registry: CollectorRegistry, outbox: Outbox, hold: RelayHold, claims: Claims, database: Database, clock: Clock
+) -> None:
+    Keys(database).add("a-name-of-a-key")
+    accept(outbox)
+    claim = claimed(outbox, claims)
+    refused = Attempt(1, clock(), 0, 3, Outcome.REFUSED, 550, "5.1.1 <victim@example.com> unknown")
+    claims.finish(Finish(claim, State.FAILED, None, charged=True, attempt=refused))
+    hold.begin("530 5.7.0 <user0@example.com>: sender not allowed")
+    page = generate_latest(registry).decode()
+    assert "messaging_relay_held 1.0" in page
+    told = ("@", "example.com", "victim", "user0", "sender not", "5.1.1", "530", "msg_", "a-name", claim.mail.subject)
+    assert [words for words in told if words in page] == []
 
 
 def test_a_held_relay_is_told_with_its_age(registry: CollectorRegistry, hold: RelayHold, clock: Clock) -> None:
