@@ -36,8 +36,11 @@ class Tally:
     longest_s: float
     #: From the end of the trouble until nothing was left to do, in seconds.
     recovered_s: float
-    #: How often the status was seen, how often it was not to be had, and what it said that was not so.
+    #: For how long the status was watched, in seconds, how often it was seen (and of these, of a mail that had been
+    #: seen before), how often it was not to be had, and what it said that was not so.
+    watched_s: float
     looks: int
+    looks_again: int
     blind_looks: int
     lies: tuple[str, ...]
 
@@ -48,7 +51,7 @@ class Tally:
             f"doubled {self.doubled} (with {self.in_hand} in hand, {self.doubled_idle} of them others, "
             f"{self.doubled_otherwise} with another Message-ID), "
             f"longest answer {self.longest_s * 1000:.0f} ms, recovered in {self.recovered_s:.1f} s, "
-            f"status seen {self.looks} times"
+            f"status seen {self.looks} times in {self.watched_s:.1f} s, {self.looks_again} times again"
         )
 
 
@@ -93,7 +96,9 @@ def count(
         doubled_otherwise=sum(len(found) - 1 for found in ids.values()),
         longest_s=sent.longest_s,
         recovered_s=recovered_s,
+        watched_s=seen.watched_s,
         looks=seen.looks,
+        looks_again=seen.again,
         blind_looks=seen.unanswered,
         lies=(*seen.lies, *_said_too_early(mails, states, seen), *_turned_down_and_stored(sent, states)),
     )

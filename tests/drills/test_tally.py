@@ -42,7 +42,7 @@ def tally_of(
         mails,
         set(refused),
         {ME: state},
-        seen or Seen(looks=1),
+        seen or Seen(looks=2, again=1),
         set(in_hand),
         recovered_s,
     )
@@ -84,10 +84,12 @@ def test_a_mail_that_the_relay_refused_is_not_lost() -> None:
         tally_of(received(), sent=Sent({ME: "/"}, turned_down={YOU: "503 later"})),
         tally_of(received(), sent=Sent({ME: "/"}, unanswered=["ConnectionRefusedError"])),
         tally_of(received(), seen=Seen()),
-        tally_of(received(), seen=Seen(looks=1, unanswered=1)),
-        tally_of(received(), seen=Seen(looks=1, lies=["sent was final, now queued"])),
-        tally_of(received(at=10.0), seen=Seen(looks=1, sent_at={ME: 9.9})),
-        tally_of(received(answer=None, at=9.0), received(at=11.0), seen=Seen(looks=1, sent_at={ME: 10.0})),
+        tally_of(received(), seen=Seen(looks=90, again=45, watched_s=10)),
+        tally_of(received(), seen=Seen(looks=190, again=10, watched_s=10)),
+        tally_of(received(), seen=Seen(looks=2, again=1, unanswered=1)),
+        tally_of(received(), seen=Seen(looks=2, again=1, lies=["sent was final, now queued"])),
+        tally_of(received(at=10.0), seen=Seen(looks=2, again=1, sent_at={ME: 9.9})),
+        tally_of(received(answer=None, at=9.0), received(at=11.0), seen=Seen(looks=2, again=1, sent_at={ME: 10.0})),
     ],
 )
 def test_anything_else_is_red(tally: Tally) -> None:
@@ -114,7 +116,9 @@ def test_no_other_mails_may_come_twice_than_those_that_were_in_hand() -> None:
     assert not is_red(LOST_ANSWERS, tally_of(received(), received()))
 
 
-@pytest.mark.parametrize("of", [{"sent": Sent({ME: "/"}, unanswered=["refused"])}, {"seen": Seen(1, unanswered=1)}])
+@pytest.mark.parametrize(
+    "of", [{"sent": Sent({ME: "/"}, unanswered=["refused"])}, {"seen": Seen(looks=2, again=1, unanswered=1)}]
+)
 def test_who_is_away_answers_nobody(of: dict[str, Any]) -> None:
     assert not is_red(HANGS_UP, tally_of(received(), **of))
 
