@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from tests.drills.load import Load
+from tests.drills.unanswered import Unanswered
 from tests.integration.system import ask
 
 PER_S: Final = 20.0
@@ -28,10 +29,10 @@ _FINAL: Final = frozenset({"sent", "failed", "canceled"})
 class Seen:
     """What the status said."""
 
-    #: How often it was asked for and given, and how often there was no answer.
+    #: How often it was asked for and given, and the requests that had no answer.
     looks: int = 0
-    unanswered: int = 0
-    #: How many of those looks were at a mail that had been seen before.
+    unanswered: list[Unanswered] = field(default_factory=list)
+    #: How many of the looks were at a mail that had been seen before.
     again: int = 0
     #: From the first mail to the end, in seconds.
     watched_s: float = 0.0
@@ -110,10 +111,11 @@ class Watcher:
                 self.seen.watched_s = time.monotonic() - began_at
 
     def _look(self, recipient: str, location: str) -> None:
+        began = time.monotonic()
         try:
             answer = ask(self._address, "GET", location, headers=self._headers, timeout_s=10)
-        except (OSError, http.client.HTTPException):
-            self.seen.unanswered += 1
+        except (OSError, http.client.HTTPException) as error:
+            self.seen.unanswered.append(Unanswered.by(error, began, time.monotonic()))
             return
         if answer.status != 200:
             self.seen.lies.append(f"{recipient}: accepted, and its status is {answer.status}")
