@@ -116,6 +116,7 @@ SCENARIOS: Final = [
         _just_load,
         always({"QUIT": _CLOSING}),
         embedded=True,
+        web="tests.integration.restless",
         expects=(_ONCE, relay_says(421)),
     ),
     Scenario(

@@ -43,6 +43,8 @@ class Scenario:
     clock: bool = False
     #: The root of the worker processes.
     workers: str = "workers.main"
+    #: The root of the web process.
+    web: str = "messaging"
     #: The relay's login.
     login: tuple[str, str] | None = None
     #: Whether requests may be cut that have begun: the web process is killed, or loses its sense of time.

@@ -34,7 +34,8 @@ def test_nothing_is_lost(
     with SmtpServer(scenario.script(), login=scenario.login) as server:
         urls = {"BROKER_URL": broker_url(scenario, node, size), "SMTP_URL": server.url}
         environ = {**SETTINGS, **urls, **scenario.environ}
-        rig = Rig(System(tmp_path, environ, clock=clock, workers=scenario.workers), server, node, clock, size, seed)
+        system = System(tmp_path, environ, clock=clock, workers=scenario.workers, web=scenario.web)
+        rig = Rig(system, server, node, clock, size, seed)
         tally = rig.run(scenario.trouble, RECOVERS_WITHIN_S)
     report(Result(scenario, seed, tally))
     check(scenario, tally)

@@ -77,6 +77,11 @@ def under_way(conversations: Iterable[Conversation]) -> int:
     )
 
 
-def answers(conversations: Iterable[Conversation], code: int) -> int:
-    """How often the relay gave an answer of that code."""
-    return sum(line.startswith(f"S: {code}") for conversation in conversations for line in conversation.lines)
+def answered_at(conversations: Iterable[Conversation], code: int) -> list[float]:
+    """When the relay gave an answer of that code, in seconds since 1970."""
+    return [
+        at
+        for conversation in conversations
+        for at, line in zip(conversation.times, conversation.lines, strict=True)
+        if line.startswith(f"S: {code}")
+    ]
