@@ -74,7 +74,6 @@ class DeadWorkers:
     def watch_anew(self) -> None:
         """Watch from now on whatever ended: the database was away, and no lease could be renewed."""
         self._ended.clear()
-        self._look_at = time.monotonic() + self._watch_s
 
     def reclaim(self, connection: Connection, now: int) -> list[str]:
         """Take the mails whose leases ended; returns the ids of those that failed for good now.

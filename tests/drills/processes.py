@@ -19,17 +19,19 @@ _IN_HAND: Final = 8
 def _kill_web(rig: Rig) -> None:
     rig.pause(0.5)
     rig.wait_for_mails_under_way()
-    rig.system.web.kill()
-    rig.was_killed()
-    rig.system.start_web()
+    with rig.web_is_away():
+        rig.system.web.kill()
+        rig.was_killed()
+        rig.system.start_web()
     rig.pause(0.4)
 
 
 def _stop_web(rig: Rig) -> None:
     rig.pause(0.5)
     rig.wait_for_mails_under_way()
-    assert rig.system.web.stop(within_s=15) == 0
-    rig.system.start_web()
+    with rig.web_is_away():
+        assert rig.system.web.stop(within_s=15) == 0
+        rig.system.start_web()
     rig.pause(0.4)
 
 
@@ -78,19 +80,20 @@ def _stop_workers(rig: Rig) -> None:
 def _kill_everything(rig: Rig) -> None:
     rig.pause(0.5)
     rig.wait_for_mails_under_way()
-    rig.system.web.kill()
-    rig.system.workers.kill()
-    rig.was_killed()
-    rig.broker.kill()
-    rig.broker.start()
-    rig.system.start_web()
+    with rig.web_is_away():
+        rig.system.web.kill()
+        rig.system.workers.kill()
+        rig.was_killed()
+        rig.broker.kill()
+        rig.broker.start()
+        rig.system.start_web()
     rig.system.start_workers()
     rig.pause(0.4)
 
 
 SCENARIOS: Final = [
-    Scenario("web process killed", 1, _kill_web, SLOW, hangs_up=True),
-    Scenario("web process stopped", 1, _stop_web, SLOW, hangs_up=True),
+    Scenario("web process killed", 1, _kill_web, SLOW, cuts=True),
+    Scenario("web process stopped", 1, _stop_web, SLOW),
     Scenario("worker child killed", 2, _kill_worker_child, SLOW, kills_with=_IN_HAND),
     Scenario("worker master killed", 2, _kill_worker_master, SLOW, kills_with=2 * _IN_HAND),
     Scenario("workers stopped", 2, _stop_workers, SLOW),
@@ -102,7 +105,7 @@ SCENARIOS: Final = [
         workers="tests.integration.impatient_workers",
         expects=(attempts_are(2), retries_waited),
     ),
-    Scenario("everything killed", 1, _kill_everything, SLOW, hangs_up=True, kills_with=2 * _IN_HAND),
-    Scenario("embedded mode killed", 1, _kill_web, SLOW, embedded=True, hangs_up=True, kills_with=_IN_HAND),
-    Scenario("embedded mode stopped", 2, _stop_web, SLOW, embedded=True, hangs_up=True),
+    Scenario("everything killed", 1, _kill_everything, SLOW, cuts=True, kills_with=2 * _IN_HAND),
+    Scenario("embedded mode killed", 1, _kill_web, SLOW, embedded=True, cuts=True, kills_with=_IN_HAND),
+    Scenario("embedded mode stopped", 2, _stop_web, SLOW, embedded=True),
 ]

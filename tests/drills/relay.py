@@ -32,6 +32,10 @@ def _just_load(rig: Rig) -> None:
     rig.pause(1.0)
 
 
+def _half_the_load(rig: Rig) -> None:
+    rig.pause(0.5)
+
+
 def _down(rig: Rig) -> None:
     rig.pause(0.3)
     rig.relay.stop()
@@ -73,7 +77,10 @@ def _closing_on_reuse(at: Stage, _argument: str, talk: Conversation) -> Action |
 
 
 _ONCE: Final = attempts_are(1)
-_SCHEDULED: Final = (attempts_are(_TRIES + 1), waits_are(1, 1, 1))
+#: Steps that are told apart.
+_SCHEDULE_S: Final = (1, 2, 4)
+_STEPS: Final = {"RETRY_SCHEDULE": ",".join(f"{step_s}s" for step_s in _SCHEDULE_S)}
+_SCHEDULED: Final = (attempts_are(_TRIES + 1), waits_are(*_SCHEDULE_S))
 
 #: With RabbitMQ where it matters that there are several worker processes; elsewhere it adds time and nothing else.
 SCENARIOS: Final = [
@@ -109,21 +116,24 @@ SCENARIOS: Final = [
         _just_load,
         always({"QUIT": _CLOSING}),
         embedded=True,
+        web="tests.integration.restless",
         expects=(_ONCE, relay_says(421)),
     ),
     Scenario(
         f"451 to the first {_TRIES} RCPT",
         3,
-        _just_load,
+        _half_the_load,
         first_tries("RCPT", _TRIES, "451 4.7.1 try later"),
+        environ=_STEPS,
         embedded=True,
         expects=_SCHEDULED,
     ),
     Scenario(
         f"451 to the first {_TRIES} mails",
         3,
-        _just_load,
+        _half_the_load,
         first_tries("END", _TRIES, "451 4.3.0 try later"),
+        environ=_STEPS,
         embedded=True,
         expects=_SCHEDULED,
     ),
@@ -138,7 +148,7 @@ SCENARIOS: Final = [
     Scenario(
         "mail taken, no answer",
         2,
-        _just_load,
+        _half_the_load,
         first_tries("END", 1, Drop()),
         embedded=True,
         lost_answers=1,
