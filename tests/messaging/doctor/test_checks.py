@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from config.relay import Relay, parse_relay
 from config.settings import Settings
 from messaging.doctor.checks.clock import check_clock
 from messaging.doctor.checks.database import check_database
 from messaging.doctor.checks.exposure import check_exposure
 from messaging.doctor.checks.mail import check_mail
+from messaging.doctor.checks.relay import check_relay
 from messaging.doctor.checks.sender import check_sender
 from messaging.doctor.checks.settings import read_settings, tell_settings
 from messaging.doctor.checks.talktome import check_talktome
@@ -23,12 +25,14 @@ from messaging.outbox.database import Database
 from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Attempt, Finish, Outcome
+from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
 from messaging.talktome import TalktomeLog
 from tests.fixtures.clock import Clock
 from tests.fixtures.storage import accept, connected, listed, locked, url_of
 from tests.fixtures.waiting import until
 from tests.messaging.doctor.name_server import NameServer
+from workers.errors import RelayError
 
 
 def trouble(check: Check) -> TroubleError:
@@ -205,6 +209,46 @@ def test_who_lets_strangers_send_has_to_say_that_it_is_meant() -> None:
     assert check_exposure(Settings.load({**reachable, "OPEN_SENDMAIL": "false"})) == "sending needs a key"
     assert "as OPEN_SENDMAIL says" in check_exposure(Settings.load({**reachable, "OPEN_SENDMAIL": "true"}))
     assert "this machine alone" in check_exposure(Settings.load({}))
+
+
+# Relay.
+
+
+_RELAY = parse_relay("smtp://127.0.0.1:2525?tls=none")
+
+
+def test_a_relay_that_answers_is_not_in_order_while_all_mail_waits_for_it(hold: RelayHold) -> None:
+    def check() -> str:
+        return check_relay(_RELAY, lambda _relay: None, hold)
+
+    assert check() == "127.0.0.1:2525 answers, no login is set"
+    hold.begin("550 5.7.1 Sender address rejected: not owned by user")
+    found = trouble(check)
+    assert "all mail waits since 2026-03-01T12:00:00.000Z, it is tried at 2026-03-01T12:01:00.000Z" in str(found)
+    assert str(found).endswith(": 550 5.7.1 Sender address rejected: not owned by user")
+    assert "MAIL_FROM" in found.advice
+    hold.begin("535 5.7.8 Bad credentials")
+    assert "EMAIL_USERNAME" in trouble(check).advice
+    hold.release()
+    check()
+
+
+def test_a_relay_that_does_not_answer_is_told_with_its_own_words_and_since_when_mail_waits(hold: RelayHold) -> None:
+    def away(_relay: Relay) -> None:
+        raise RelayError("Connection refused")
+
+    hold.begin("no route to the relay")
+    found = trouble(lambda: check_relay(_RELAY, away, hold))
+    assert str(found).startswith("127.0.0.1:2525: Connection refused; all mail waits since 20")
+    assert "SMTP_URL" in found.advice
+
+
+def test_a_certificate_that_ends_soon_says_in_how_many_days(hold: RelayHold) -> None:
+    def told(days: float) -> str:
+        return check_relay(_RELAY, lambda _relay: days * 86_400, hold, now_s=lambda: 0.0)
+
+    assert ", its certificate is good until 1970-01-14, in 13 days, " in told(13.5)
+    assert ", its certificate is good until 1970-01-16, no login" in told(15)
 
 
 # Sender.
