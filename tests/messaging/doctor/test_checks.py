@@ -29,6 +29,7 @@ from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
 from messaging.talktome import TalktomeLog
 from tests.fixtures.clock import Clock
+from tests.fixtures.disks import give_away, unwritable
 from tests.fixtures.storage import accept, connected, listed, locked, url_of
 from tests.fixtures.waiting import until
 from tests.messaging.doctor.name_server import NameServer
@@ -105,6 +106,12 @@ def test_a_database_that_is_not_there_is_made_by_the_service(tmp_path: Path) -> 
     database.close()
 
 
+def test_who_looks_and_is_not_the_service_s_user_is_told_so(database: Database, database_path: Path) -> None:
+    assert "belongs to" not in check_database(database, database_path)
+    give_away(database_path)
+    assert "it belongs to nobody, and what the service may do" in check_database(database, database_path)
+
+
 def test_a_file_that_is_no_database_can_be_moved_away(database: Database, database_path: Path) -> None:
     database.close()
     database_path.write_bytes(b"no database at all" * 1000)
@@ -160,6 +167,16 @@ def test_a_log_that_cannot_be_written_needs_its_folder(tmp_path: Path) -> None:
     command = trouble(lambda: check_talktome(log, None)).advice.partition("write it: ")[2].partition(";")[0]
     assert os.waitstatus_to_exitcode(os.system(command)) == 0
     assert check_talktome(log, None) == f"{log.path} takes lines"
+
+
+def test_a_log_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
+    log = TalktomeLog(tmp_path / "talk.log", 10_000, 1)
+    assert check_talktome(log, None) == f"{log.path} takes lines"
+    assert list(tmp_path.iterdir()) == []
+    with unwritable(tmp_path):
+        assert "cannot be written: Permission denied" in str(trouble(lambda: check_talktome(log, None)))
+    log.path.mkdir()
+    assert "cannot be written: Is a directory" in str(trouble(lambda: check_talktome(log, None)))
 
 
 def test_a_log_whose_usual_place_cannot_be_written_goes_elsewhere(tmp_path: Path) -> None:
