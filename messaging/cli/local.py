@@ -5,7 +5,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Final
+
+from sqlalchemy import make_url
 
 from config.settings import Settings
 from messaging.addresses import is_among, parse_recipient
@@ -64,6 +67,22 @@ def opened(settings: Settings) -> Iterator[Database]:
         raise RefusedError(str(error), 0) from error
     finally:
         database.close()
+
+
+@contextmanager
+def found(settings: Settings) -> Iterator[Database]:
+    """The same where there is one; for whoever looks at mails, or does something to them, an empty one is a mistake.
+
+    Raises:
+        AwayError: also where there is none.
+    """
+    path = Path(make_url(settings.database_url.reveal()).database or "")
+    if not path.exists():
+        raise AwayError(
+            f"DATABASE_URL: there is no database at {path}; the service makes it: python -m messaging serve"
+        )
+    with opened(settings) as database:
+        yield database
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from config.settings import Settings
 from messaging.cli.arguments import add_json, argument
 from messaging.cli.connecting import environment_here, only_here
 from messaging.cli.errors import UsageError
-from messaging.cli.local import opened
+from messaging.cli.local import found
 from messaging.cli.output import print_json, print_line
 from messaging.cli.progress import progress
 from messaging.outbox.retention import Retention
@@ -31,7 +31,7 @@ def _run(options: argparse.Namespace) -> None:
     keep_s = options.older_than or settings.retention_s
     if keep_s is None:
         raise UsageError("RETENTION is off: say --older-than")
-    with opened(settings) as database:
+    with found(settings) as database:
         retention = Retention(database, keep_s)
         total = left = retention.count()
         if not options.dry_run:

@@ -41,7 +41,7 @@ def _run(options: argparse.Namespace) -> None:
     mail = {"to": options.address, "text": _text(options)}
     if options.subject is not None:
         mail["subject"] = options.subject
-    with connected() as service:
+    with connected(anew=True) as service:
         accepted = service.send(mail)
         if not options.wait:
             _show(accepted, _accepted_line(accepted), options)

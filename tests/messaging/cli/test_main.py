@@ -125,6 +125,31 @@ def test_a_process_with_no_terminal_and_nothing_on_any_stream(tmp_path: Path) ->
     assert (tmp_path / "code").read_text() == "code 0\n"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["status", "01a1ff66-f1c5-73b9-a8ca-3e9d383d3120"],
+        ["list"],
+        ["tail"],
+        ["retry", "--all"],
+        ["cancel", "--all"],
+        ["prune"],
+        ["sendmail", "me@example.com"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_who_looks_for_mails_where_there_is_no_database_makes_none(
+    run: Run, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments)
+    assert (done.code, done.out) == (os.EX_TEMPFAIL if arguments[0] == "sendmail" else 1, "")
+    assert "DATABASE_URL: there is no database at var/messaging.db; " in done.err
+    assert done.err.count("\n") == 1
+    assert not Path("var").exists()
+
+
 def test_a_process_prints_json_and_nothing_else(tmp_path: Path) -> None:
     done = python(tmp_path, "-m", "messaging", "send", "me@example.com", "Hi", "--json")
     assert (done.returncode, done.stderr) == (0, "")
