@@ -15,8 +15,9 @@ from messaging.doctor.checks.broker import check_broker
 from messaging.doctor.checks.clock import check_clock
 from messaging.doctor.checks.database import check_database
 from messaging.doctor.checks.exposure import check_exposure
+from messaging.doctor.checks.hops import check_hops
 from messaging.doctor.checks.mail import check_mail
-from messaging.doctor.checks.reach import check_hops, check_reach
+from messaging.doctor.checks.reach import check_reach
 from messaging.doctor.checks.relay import check_relay
 from messaging.doctor.checks.sender import check_sender
 from messaging.doctor.checks.settings import read_settings, tell_settings
