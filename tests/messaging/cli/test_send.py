@@ -1,5 +1,6 @@
 """`send`: what is stored, what is printed, and with which code it ends."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from config.values import Endpoint
-from messaging.cli import remote
+from messaging.cli import remote, waiting
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.states import State
 from messaging.server import Server
@@ -183,6 +184,15 @@ def at(monkeypatch: pytest.MonkeyPatch, key: str, tmp_path: Path) -> Callable[[s
     return lambda url: monkeypatch.setenv("MESSAGING_URL", url)
 
 
+@contextlib.contextmanager
+def served(application: Callable[..., Any]) -> Iterator[str]:
+    server = Server(application, Endpoint("127.0.0.1", 0), 1, 10_000)
+    server.start()
+    yield f"http://{server.endpoint}"
+    server.stop()
+    server.join()
+
+
 class Forgetful:
     """A proxy in front of a service: passes a request on, and then loses the first answer."""
 
@@ -202,11 +212,8 @@ class Forgetful:
 @pytest.fixture
 def forgetful(service: Service) -> Iterator[tuple[Forgetful, str]]:
     application = Forgetful(service)
-    server = Server(application, Endpoint("127.0.0.1", 0), 1, 10_000)
-    server.start()
-    yield application, f"http://{server.endpoint}"
-    server.stop()
-    server.join()
+    with served(application) as url:
+        yield application, url
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -218,6 +225,52 @@ def test_a_lost_answer_makes_no_second_mail(
     done = run("send", TO, "Hi")
     assert (done.code, len(application.keys), len(set(application.keys))) == (0, 2, 1)
     assert done.out == f"{only_mail(service).id} accepted for {TO}\n"
+
+
+class Restarting:
+    """A service that takes mails, and then is away for some requests."""
+
+    def __init__(self, service: Service, away: int) -> None:
+        self._service = service
+        self.away = away
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        if environ["REQUEST_METHOD"] == "GET" and self.away:
+            self.away -= 1
+            start_response("503 Service Unavailable", [("Content-Length", "0")])
+            return [b""]
+        return list(self._service.application(environ, start_response))
+
+
+@pytest.fixture
+def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "_AGAIN_AFTER_S", ())
+    monkeypatch.setattr(waiting, "_AGAIN_AFTER_S", 0.01)
+
+
+@pytest.mark.usefixtures("_in_no_time")
+def test_who_waits_goes_on_when_the_service_comes_back(service: Service, run: Run, at: Callable[[str], None]) -> None:
+    with served(Restarting(service, 3)) as url:
+        at(url)
+        worker = soon(service, State.SENT)
+        done = run("send", TO, "Hi", "--wait")
+        worker.join()
+    mail_id = only_mail(service).id
+    assert (done.code, done.out.startswith(f"{mail_id} sent at 20")) == (0, True)
+    words = "is accepted, and it is asked again what becomes of it"
+    assert done.err == f"messaging: {mail_id} {words}: {url} answered 503\n"
+
+
+@pytest.mark.usefixtures("_in_no_time")
+def test_who_waits_in_vain_is_told_the_id_when_the_time_is_over(
+    service: Service, run: Run, at: Callable[[str], None]
+) -> None:
+    with served(Restarting(service, 1_000_000)) as url:
+        at(url)
+        done = run("send", TO, "Hi", "--wait", "--timeout", "300ms")
+    mail_id = only_mail(service).id
+    assert (done.code, done.out) == (1, f"{mail_id} queued\n")
+    assert done.err.startswith(f"messaging: {mail_id} is accepted, ")
 
 
 @pytest.mark.usefixtures("_impatient")
