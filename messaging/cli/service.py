@@ -30,6 +30,8 @@ class Some:
 
     selection: Selection
     limit: int
+    #: How many of them there are in all, as far as is known.
+    among: int
     #: Of those, only the ones newer than the mail of this id.
     after: str | None = None
 

@@ -98,6 +98,18 @@ def test_a_text_that_is_none_is_used_wrongly(service: Service, run: Run) -> None
 
 
 @pytest.mark.usefixtures("seam")
+def test_letters_of_any_script_count_by_their_bytes(service: Service, run: Run) -> None:
+    assert run("send", TO, stdin=("ж" * 100_000).encode()).code == 0
+    assert only_mail(service).text == "ж" * 100_000
+
+
+@pytest.mark.usefixtures("seam")
+def test_an_argument_that_is_no_text_is_refused(service: Service, run: Run) -> None:
+    done = run("send", "j\udcfcrg@example.com", "Hi")
+    assert (done.code, done.err.count("\n"), service.mails) == (2, 1, [])
+
+
+@pytest.mark.usefixtures("seam")
 def test_a_text_that_is_larger_than_a_request_may_be_is_refused(service: Service, run: Run) -> None:
     done = run("send", TO, stdin=b"x" * 300_000)
     assert (done.code, done.err.count("\n"), service.mails) == (2, 1, [])
