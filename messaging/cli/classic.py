@@ -3,6 +3,7 @@
 Who wrote such a message cannot be asked again: what a mail may not have is left out, and no reason to refuse it.
 """
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -134,7 +135,9 @@ def _bytes(part: "Message[str, str]") -> bytes:
 def _text(part: "Message[str, str]") -> str:
     content = _bytes(part)
     try:
-        text = content.decode(part.get_content_charset("utf-8"), "replace")
+        charset = codecs.lookup(part.get_content_charset("utf-8")).name
+        # UTF-8 has ASCII in it, and cron, where no locale is set, labels as the one what is the other.
+        text = content.decode("utf-8" if charset == "ascii" else charset, "replace")
     except (LookupError, ValueError):
         text = content.decode("utf-8", "replace")
     text = text.encode("utf-8", "replace").decode()  # UTF-7 and others have lone surrogates
