@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,12 +208,37 @@ def test_an_embedded_worker_comes_with_the_service(heartbeats: Heartbeats) -> No
 # Clock.
 
 
-def test_a_clock_behind_what_was_written_down_has_to_be_set(database: Database, outbox: Outbox, clock: Clock) -> None:
+def test_a_clock_behind_another_process_s_has_to_be_set(
+    database: Database, heartbeats: Heartbeats, clock: Clock
+) -> None:
     check_clock(database, clock)
-    accept(outbox)
+    heartbeats.beat(1, 0)
     clock.pass_s(-60)
-    assert "timedatectl set-ntp true" in trouble(lambda: check_clock(database, clock)).advice
-    clock.pass_s(57)
+    found = trouble(lambda: check_clock(database, clock))
+    words = f"process {os.getpid()} on {socket.gethostname()} says that it lives at 2026-03-01T12:00:00.000Z"
+    assert words in str(found)
+    assert "timedatectl set-ntp true" in found.advice
+    heartbeats.beat(1, 0)  # it has the same clock now
+    check_clock(database, clock)
+
+
+def test_a_process_that_ended_while_its_clock_was_ahead_is_forgotten_by_the_next(
+    database: Database, heartbeats: Heartbeats, clock: Clock
+) -> None:
+    clock.pass_s(86_400)
+    heartbeats.beat(1, 0)
+    clock.pass_s(-86_400)
+    assert "restart one that sends" in trouble(lambda: check_clock(database, clock)).advice
+    heartbeats.beat(2, 0)
+    check_clock(database, clock)
+
+
+def test_a_mail_of_a_time_to_come_says_nothing_of_the_clock_now(
+    database: Database, outbox: Outbox, clock: Clock
+) -> None:
+    clock.pass_s(86_400)
+    accept(outbox)
+    clock.pass_s(-86_400)
     check_clock(database, clock)
 
 
