@@ -8,6 +8,7 @@ from sqlalchemy import Column, Connection, delete, func, select
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.ids import first_id
+from messaging.outbox.numbering import note_highest
 from messaging.outbox.schema import mails, repeats, tallies, uses
 
 #: Rows of one kind that are removed in one transaction: few enough that nobody waits for it.
@@ -70,5 +71,6 @@ def _remove_mails(connection: Connection, before: int) -> int:
     old = select(mails.c.id).where(mails.c.id < first_id(before), mails.c.finished_at < before)
     ids = connection.execute(old.order_by(mails.c.id).limit(_BATCH)).scalars().all()
     if ids:
+        note_highest(connection)
         connection.execute(delete(mails).where(mails.c.id.in_(ids)))
     return len(ids)

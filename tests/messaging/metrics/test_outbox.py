@@ -115,6 +115,36 @@ def test_attempts_are_counted_on_after_all_of_them_were_removed(
     assert value("messaging_delivery_seconds_count") == 4
 
 
+def test_no_attempt_is_counted_twice_or_left_out_after_the_newest_were_removed(
+    registry: CollectorRegistry, outbox: Outbox, claims: Claims, clock: Clock, database: Database
+) -> None:
+    def counts() -> list[float | None]:
+        return [
+            registry.get_sample_value("messaging_attempt_seconds_count", {"outcome": each}) for each in ("busy", "sent")
+        ]
+
+    assert counts() == [0, 0]
+    claim = claimed(outbox, claims)
+    for number in range(3):  # it is tried again and again, and so is not removed
+        attempt = Attempt(number, clock(), 0, 3, Outcome.BUSY, 451, "later")
+        assert claims.finish(Finish(claim, State.QUEUED, clock(), charged=True, attempt=attempt))
+        claim = claims.claim(claim.mail.id) or claim
+    for _ in range(5):
+        send(outbox, claims, clock)
+    assert counts() == [3, 5]
+    clock.pass_s(100)
+    Retention(database, 50, clock).prune()
+    assert counts() == [3, 5]
+    for _ in range(5):
+        send(outbox, claims, clock)
+    assert counts() == [3, 10]
+    clock.pass_s(100)
+    Retention(database, 50, clock).prune()
+    for _ in range(6):
+        send(outbox, claims, clock)
+    assert counts() == [3, 16]
+
+
 def test_without_the_database_it_is_told_that_it_is_away_and_nothing_else(
     registry: CollectorRegistry, database: Database, database_path: Path
 ) -> None:
