@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         SystemExit: with a code of <sysexits.h>, if that is not 0.
     """
-    if "--help" in arguments:
+    if "--help" in arguments or list(arguments) == ["-h"]:
         print(_HELP, end="")
         return
     try:

@@ -216,7 +216,8 @@ def test_a_wrong_setting_is_the_operator_s_to_change(seam: str, run: Run, monkey
     assert run("sendmail", "root", stdin=b"Hi").code == os.EX_CONFIG
 
 
-def test_help_lists_the_codes(run: Run) -> None:
-    done = run("sendmail", "--help")
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_the_codes(run: Run, option: str) -> None:
+    done = run("sendmail", option)
     assert done.code == 0
     assert all(f" {code} " in done.out for code in (64, 65, 67, 69, 70, 74, 75, 77, 78))

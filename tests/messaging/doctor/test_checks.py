@@ -77,9 +77,22 @@ def test_settings_that_were_set_are_shown_and_secrets_are_not() -> None:
         "EMAIL_PASSWORD": "hunter3",
         "EMAIL_USERNAME": "me",
     }
-    told = tell_settings(Settings.load(environ))
-    assert told == "SMTP_URL=(set), EMAIL_USERNAME=me, EMAIL_PASSWORD=(set), LEASE=90.0"
-    assert tell_settings(Settings.load({})) == "all are defaults"
+    told = tell_settings(Settings.load(environ), environ)
+    assert told == "SMTP_URL=(set), EMAIL_USERNAME=me, EMAIL_PASSWORD=(set), LEASE=90s"
+    assert tell_settings(Settings.load({}), {}) == "all are defaults"
+
+
+def test_settings_are_shown_as_they_were_written() -> None:
+    environ = {
+        "LISTEN": "127.0.0.1:8080",
+        "RETRY_SCHEDULE": "1m,5m",
+        "RETENTION": "off",
+        "OPEN_TOTAL": "off",
+        "ALIASES": "root=me@example.com",
+        "PROXY_ADDRESSES": "10.0.0.0/8",
+    }
+    told = tell_settings(Settings.load(environ), environ)
+    assert sorted(told.split(", ")) == sorted(f"{name}={text}" for name, text in environ.items())
 
 
 def test_a_setting_that_cannot_be_used_is_named_with_what_is_allowed(tmp_path: Path) -> None:
