@@ -12,6 +12,7 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses
+from hashlib import sha256
 from typing import Any, Final
 
 from config.values import MOST_SUBJECT, is_one_line
@@ -45,6 +46,13 @@ class Classic:
     recipients: Sequence[str] = field(repr=False)
     #: The fields of a mail but for `to`: nobody who gets it is told who else does.
     mail: dict[str, Any] = field(repr=False)
+    #: What tells it from all other messages; empty where nothing in it does: a job that says the same each time means
+    #: each of them.
+    identity: bytes = field(default=b"", repr=False)
+
+    def key_for(self, recipient: str) -> str:
+        """The same each time that this message is handed over for this recipient, or empty."""
+        return sha256(self.identity + b"\0" + recipient.encode()).hexdigest() if self.identity else ""
 
 
 def until_dot(message: bytes) -> bytes:
@@ -73,7 +81,9 @@ def read_message(message: bytes) -> Classic:
         mail["reply_to"] = reply_to
     if files:
         mail["attachments"] = files[:_MOST_FILES]
-    return Classic(addresses(field for name in _TO for field in _fields(parsed, name)), mail)
+    # RFC 5322, sections 3.6.1 and 3.6.4: who tries again hands over the same of both, and nobody else does.
+    identity = sha256(message).digest() if parsed["Message-ID"] or parsed["Date"] else b""
+    return Classic(addresses(field for name in _TO for field in _fields(parsed, name)), mail, identity)
 
 
 def addresses(texts: Iterator[str] | Sequence[str]) -> list[str]:

@@ -110,7 +110,7 @@ class LocalService:
         self._outbox = Outbox(database, publish_within_ms=0)
 
     @_told()
-    def send(self, mail: Document) -> Document:
+    def send(self, mail: Document, key: str = "") -> Document:  # noqa: ARG002 (what is stored here is known to be)
         settings = self._settings
         wanted = submission(dict(mail), _NAMES)
         recipient = parse_recipient(wanted.texts["to"], "to")

@@ -75,8 +75,8 @@ class RemoteService:
             "ngrok-skip-browser-warning": "1",
         }
 
-    def send(self, mail: Document) -> Document:
-        headers = {"Idempotency-Key": uuid.uuid4().hex}
+    def send(self, mail: Document, key: str = "") -> Document:
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         return self._ask("POST", "/v1/emails", body=_in_json(mail), headers=headers)
 
     def read(self, mail_id: str) -> Document:

@@ -43,11 +43,13 @@ class Service(Protocol):
     do it.
     """
 
-    def send(self, mail: Document) -> Document:
+    def send(self, mail: Document, key: str = "") -> Document:
         """Have a mail accepted.
 
         Args:
             mail: what would be POSTed to `/v1/emails`, but with the contents of attachments as bytes.
+            key: tells it from every other mail of the last 24 h, if it can be told: over HTTP one that comes again
+                under its key, from another process, makes no second mail.
         """
 
     def read(self, mail_id: str) -> Document:

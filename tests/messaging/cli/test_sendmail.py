@@ -2,12 +2,15 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from messaging.cli import remote
+from messaging.cli.errors import AwayError
 from messaging.outbox.records import Mail
 from tests.fixtures.service import Service
 from tests.messaging.cli.conftest import Run
@@ -206,6 +209,31 @@ def test_a_service_that_is_away_is_tried_again_by_who_calls(
         (tmp_path / "nothing").touch()
     done = run("sendmail", "root", stdin=b"Hi")
     assert (done.code, done.err.count("\n")) == (os.EX_TEMPFAIL, 1)
+
+
+@pytest.mark.parametrize("seam", ["http"], indirect=True)
+@pytest.mark.parametrize(
+    ("head", "mails"),
+    [("Message-ID: <1@web1>\n", 2), ("Date: Sat, 21 Nov 2026 18:19:24 +0000\n", 2), ("", 3)],
+    ids=["Message-ID", "Date", "neither"],
+)
+def test_who_tries_again_what_failed_for_one_doubles_it_for_nobody(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch, head: str, mails: int
+) -> None:
+    monkeypatch.setattr(remote, "_AGAIN_AFTER_S", ())
+    send, message = remote.RemoteService.send, f"{head}Subject: Hi\n\nHi\n".encode()
+
+    def away_for_one(each: remote.RemoteService, mail: Mapping[str, Any], key: str = "") -> Mapping[str, Any]:
+        if mail["to"] == "you@example.com":
+            raise AwayError("away")
+        return send(each, mail, key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remote.RemoteService, "send", away_for_one)
+        assert run("sendmail", "root", "you@example.com", stdin=message).code == os.EX_TEMPFAIL
+    assert run("sendmail", "root", "you@example.com", stdin=message).code == 0
+    # What nothing tells from the last report of the same words may be the next one, and is sent.
+    assert len(service.mails) == mails
 
 
 def test_a_wrong_setting_is_the_operator_s_to_change(seam: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

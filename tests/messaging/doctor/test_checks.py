@@ -1,6 +1,7 @@
 """Each part broken in turn: the doctor says what is wrong, and what it advises repairs it."""
 
 import os
+import re
 import shutil
 import socket
 import threading
@@ -360,5 +361,28 @@ def test_a_mail_that_is_sent_is_told_with_the_relay_s_words(outbox: Outbox, clai
 
 def test_a_mail_that_waits_for_ever_says_where_to_look(outbox: Outbox) -> None:
     found = trouble(lambda: check_mail(outbox, Settings.load({}), "me@example.com", within_s=0))
-    assert "is queued after 0 s" in str(found)
+    assert "is queued after 0.0 s" in str(found)
     assert "lines above" in found.advice
+
+
+def test_a_mail_that_fails_says_after_how_long(outbox: Outbox, claims: Claims) -> None:
+    def work() -> None:
+        until(lambda: listed(outbox))
+        claim = claims.claim(listed(outbox)[0].id)
+        assert claim
+        attempt = Attempt(1, claim.mail.created_at, 1, 2, Outcome.REFUSED, 550, "no")
+        claims.finish(Finish(claim, State.FAILED, None, charged=True, attempt=attempt))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    found = trouble(lambda: check_mail(outbox, Settings.load({}), "me@example.com"))
+    worker.join()
+    assert re.search(r" is failed after [0-5]\.\d s: 550 no$", str(found))
+    assert "another address" in found.advice
+
+
+def test_nobody_gets_a_mail_whom_the_service_would_send_none(outbox: Outbox) -> None:
+    settings = Settings.load({"ALLOWED_RECIPIENTS": "@example.org"})
+    found = trouble(lambda: check_mail(outbox, settings, "me@example.com"))
+    assert "m***@example.com is not among ALLOWED_RECIPIENTS" in str(found)
+    assert listed(outbox) == []
