@@ -197,6 +197,45 @@ def test_each_step_of_a_mail_is_told_once(service: Service, follow: Callable[...
     assert told[1]["last_attempt"]["reply"] == "5.1.1 No such user here"
 
 
+def test_a_mail_that_is_stored_after_a_newer_one_was_seen_is_told_of(
+    service: Service, follow: Callable[..., list[dict[str, Any]]]
+) -> None:
+    told_before = mail_in(service, State.SENT)
+    ids: list[str] = []
+
+    def newer() -> None:
+        service.clock.pass_s(2)
+        ids.append(mail_in(service, State.QUEUED))
+
+    def late() -> None:
+        service.clock.pass_s(-1)
+        ids.append(mail_in(service, State.SENT))
+        service.clock.pass_s(1)
+
+    told = follow(newer, late, nothing, newer, newer, nothing, lines=1)
+    assert states(told) == [
+        (told_before, "sent"), (ids[0], "queued"), (ids[1], "sent"), (ids[2], "queued"), (ids[3], "queued"),
+    ]  # fmt: skip
+
+
+def test_those_that_left_the_newest_are_asked_for_in_turns(
+    service: Service, follow: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "PAGE", 1)
+    monkeypatch.setattr(following, "_ASKED", 2)
+    old: list[str] = []
+
+    def newer() -> None:
+        service.clock.pass_s(60)
+        mail_in(service, State.SENT)
+
+    def many() -> None:
+        old.extend(mail_in(service, State.QUEUED) for _ in range(6))
+
+    told = follow(many, newer, lambda: service.bring_into(old[5], State.FAILED), nothing, nothing, nothing, lines=0)
+    assert (old[5], "failed") in states(told)
+
+
 def test_what_is_no_longer_among_the_newest_is_followed_all_the_same(
     service: Service, follow: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
