@@ -232,8 +232,8 @@ def test_those_that_left_the_newest_are_asked_for_in_turns(
     def many() -> None:
         old.extend(mail_in(service, State.QUEUED) for _ in range(6))
 
-    told = follow(many, newer, lambda: service.bring_into(old[5], State.FAILED), nothing, nothing, nothing, lines=0)
-    assert (old[5], "failed") in states(told)
+    told = follow(many, newer, lambda: service.bring_into(old[3], State.FAILED), nothing, nothing, nothing, lines=0)
+    assert (old[3], "failed") in states(told)
 
 
 def test_what_is_no_longer_among_the_newest_is_followed_all_the_same(
