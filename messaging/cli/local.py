@@ -14,6 +14,7 @@ from config.settings import Settings
 from messaging.addresses import is_among, parse_recipient
 from messaging.cli.errors import AwayError, RefusedError
 from messaging.cli.service import Deed, Document, Selection, Some
+from messaging.draft import Draft
 from messaging.enclosures import ATTACHMENTS
 from messaging.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RequestError, TooLargeError
 from messaging.filtering import next_url, parse_filter
@@ -114,15 +115,19 @@ class LocalService:
         settings = self._settings
         wanted = submission(dict(mail), _NAMES)
         recipient = parse_recipient(wanted.texts["to"], "to")
-        if not is_among(recipient, settings.allowed_recipients):
-            raise ForbiddenError("mail to this address is not allowed here", field="to")
+        self._check_recipient(recipient)
         self._check_size(mail)
         greeting = Greeting(settings.greeting_subject, settings.greeting_text)
         subject, text = wanted.texts.get("subject"), wanted.texts.get("text")
         draft = greeting.draft(recipient, subject, text, wanted.extras, _NAMES)
-        intake = Intake(self._outbox, Nobody(), settings.mail_from)
-        accepted = intake.accept(draft, uuid.uuid4().hex, test=False, terms=NO_TERMS)
-        return accepted_document(Sent(accepted.mail, repeated=False, replayed=False), self._remark())
+        return self._accept(draft, test=False)
+
+    @_told()
+    def resend(self, mail_id: str) -> Document:
+        mail = self._find(mail_id)
+        self._check_recipient(mail.recipient)
+        extras = self._outbox.extras(mail)
+        return self._accept(Draft(mail.recipient, mail.subject, mail.text, extras), test=mail.test)
 
     @_told()
     def read(self, mail_id: str) -> Document:
@@ -189,6 +194,15 @@ class LocalService:
     def _remark(self) -> str:
         hold = RelayHold(self._database, self._settings.hold_probe_s)
         return Outlook(hold, Heartbeats(self._database)).remark(in_full=True)
+
+    def _accept(self, draft: Draft, *, test: bool) -> Document:
+        intake = Intake(self._outbox, Nobody(), self._settings.mail_from)
+        accepted = intake.accept(draft, uuid.uuid4().hex, test=test, terms=NO_TERMS)
+        return accepted_document(Sent(accepted.mail, repeated=False, replayed=False), self._remark())
+
+    def _check_recipient(self, recipient: str) -> None:
+        if not is_among(recipient, self._settings.allowed_recipients):
+            raise ForbiddenError("mail to this address is not allowed here", field="to")
 
     def _check_size(self, mail: Document) -> None:
         """Refuse what is larger than a request may be."""

@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "tail": "the newest mails, and what becomes of them, until Ctrl-C",
     "retry": "have one mail tried again now, or all of a selection",
     "cancel": "withdraw one mail, or all of a selection",
+    "resend": "send a mail as another one was, with an id of its own",
     "prune": "remove mails that have been finished for long enough",
     "key": "API keys",
     "link": "make a URL that sends one mail without a key",
@@ -46,7 +47,7 @@ examples:
   python -m messaging doctor            look at every part, and say what is wrong and what to do
 
 Each command has a --help of its own. All work on the database of the settings of this folder; with MESSAGING_URL and
-MESSAGING_KEY set, send, sendmail, status, list, tail, retry and cancel ask the service at that URL instead.
+MESSAGING_KEY set, send, sendmail, status, list, tail, retry, cancel and resend ask that service instead.
 
 {EXIT_CODES}
 """

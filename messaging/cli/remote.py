@@ -79,6 +79,10 @@ class RemoteService:
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         return self._ask("POST", "/v1/emails", body=_in_json(mail), headers=headers)
 
+    def resend(self, mail_id: str) -> Document:
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        return self._ask("POST", f"{_path(mail_id)}/resend", body={}, headers=headers)
+
     def read(self, mail_id: str) -> Document:
         return self._ask("GET", _path(mail_id))
 

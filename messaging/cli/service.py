@@ -52,6 +52,9 @@ class Service(Protocol):
                 under its key, from another process, makes no second mail.
         """
 
+    def resend(self, mail_id: str) -> Document:
+        """Have a mail accepted as another one was."""
+
     def read(self, mail_id: str) -> Document:
         """Tell all that is known of a mail."""
 

@@ -13,7 +13,7 @@ from messaging.cli.errors import FAILED, UsageError
 from messaging.cli.output import print_json, print_line, say
 from messaging.cli.service import Document
 from messaging.cli.waiting import wait_for
-from messaging.cli.words import state_words
+from messaging.cli.words import accepted_words, state_words
 
 #: Standard input, where a file's name is expected.
 _STDIN: Final = "-"
@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> None:
     with connected(anew=True) as service:
         accepted = service.send(mail)
         if not options.wait:
-            _show(accepted, _accepted_line(accepted), options)
+            _show(accepted, accepted_words(accepted), options)
             return
         told = wait_for(service, accepted, options.timeout)
     _show(told, f"{told['id']} {state_words(told)}", options)
@@ -76,11 +76,6 @@ def _text(options: argparse.Namespace) -> str:
 def _readable(content: bytes) -> str:
     """A text of it, whatever it is: a report must not be lost for one byte of a log that it quotes."""
     return content.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def _accepted_line(mail: Document) -> str:
-    remark = f" ({mail['remark']})" if mail.get("remark") else ""
-    return f"{mail['id']} accepted for {mail['to']}{remark}"
 
 
 def _show(mail: Document, line: str, options: argparse.Namespace) -> None:

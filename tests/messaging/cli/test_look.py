@@ -31,10 +31,14 @@ def mail_in(service: Service, state: State, recipient: str = "me@example.com") -
 
 def test_one_mail_is_shown_with_its_attempts(service: Service, run: Run) -> None:
     mail_id = mail_in(service, State.FAILED)
+    assert "published" not in run("status", mail_id).out
+    service.confirms.came([mail_id])
+    service.confirms.note()
     done = run("status", mail_id)
     told = dict(line.split(maxsplit=1) for line in done.out.splitlines() if not line.startswith("attempt"))
     assert (done.code, told["id"], told["state"], told["to"]) == (0, mail_id, "failed", "me@example.com")
     assert (told["from"], told["subject"]) == ("messaging@localhost", "A subject")
+    assert told["published"].startswith("20")
     assert done.out.splitlines()[-1].startswith("attempt 1    20")
     assert done.out.endswith(", 30 + 60 ms: 550 5.1.1 No such user here\n")
 
@@ -52,6 +56,13 @@ def test_one_mail_in_json_is_the_document_of_the_api(service: Service, key: str,
 def test_a_mail_that_is_not_there_is_a_failure_in_one_line(run: Run, mail_id: str) -> None:
     done = run("status", mail_id)
     assert (done.code, done.out, done.err) == (1, "", "messaging: there is no mail of this id\n")
+
+
+def test_what_keeps_a_mail_is_said(service: Service, run: Run) -> None:
+    service.heartbeats.end(service.clock())
+    mail_id = mail_in(service, State.QUEUED)
+    last = run("status", mail_id).out.splitlines()[-1]
+    assert last == "why          no worker has been seen for 40 s, it waits for one"
 
 
 # All of it.

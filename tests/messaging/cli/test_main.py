@@ -105,7 +105,7 @@ def test_completion_is_a_script_that_the_shell_takes(run: Run, shell: str, tmp_p
         done = subprocess.run(
             ["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=10
         )
-        assert (done.stdout, done.stderr) == ("retry\n", "")
+        assert (done.stdout, done.stderr) == ("retry resend\n", "")
 
 
 def test_who_stops_reading_is_told_nothing_and_no_traceback_is_seen(tmp_path: Path) -> None:

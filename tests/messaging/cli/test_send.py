@@ -103,6 +103,38 @@ def test_what_is_no_text_in_a_report_is_replaced_and_loses_nothing_else(service:
 
 
 @pytest.mark.usefixtures("seam")
+@pytest.mark.parametrize("state", [State.SENT, State.QUEUED])
+def test_a_mail_is_sent_as_another_one_was(service: Service, run: Run, state: State) -> None:
+    run("send", TO, "Hi", "--subject", "Once more")
+    first = only_mail(service)
+    service.bring_into(first.id, state)
+    service.clock.pass_s(1)
+    done = run("resend", first.id, "--json")
+    document = json.loads(done.out)
+    (second,) = [mail for mail in service.mails if mail.id != first.id]
+    assert (done.code, document["id"], document["to"]) == (0, second.id, TO)
+    assert (second.recipient, second.subject, second.text) == (TO, "Once more", "Hi")
+    assert second.state is State.QUEUED
+    assert run("resend", first.id).out.endswith(f" accepted for {TO}\n")
+
+
+@pytest.mark.usefixtures("seam")
+def test_a_mail_that_is_not_there_is_not_sent_again(service: Service, run: Run) -> None:
+    done = run("resend", "01a1ff66-f1c5-73b9-a8ca-3e9d383d3120")
+    assert (done.code, done.err, service.mails) == (1, "messaging: there is no mail of this id\n", [])
+
+
+@pytest.mark.parametrize("seam", ["database"], indirect=True)
+def test_to_whom_no_mail_may_go_none_goes_again(
+    service: Service, seam: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("send", TO, "Hi")
+    monkeypatch.setenv("ALLOWED_RECIPIENTS", "@example.org")
+    assert run("resend", only_mail(service).id).code == 1
+    assert len(service.mails) == 1
+
+
+@pytest.mark.usefixtures("seam")
 def test_letters_of_any_script_count_by_their_bytes(service: Service, run: Run) -> None:
     assert run("send", TO, stdin=("ж" * 100_000).encode()).code == 0
     assert only_mail(service).text == "ж" * 100_000
