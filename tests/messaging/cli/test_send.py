@@ -18,6 +18,8 @@ from messaging.server import Server
 from tests.fixtures.service import Service
 from tests.fixtures.storage import locked
 from tests.messaging.cli.conftest import Run, only_mail
+from tests.servers.certificates import authority
+from tests.servers.tls_proxy import TlsProxy
 
 pytestmark = pytest.mark.slow
 
@@ -320,6 +322,45 @@ def test_who_waits_in_vain_is_told_the_id_when_the_time_is_over(
     mail_id = only_mail(service).id
     assert (done.code, done.out) == (1, f"{mail_id} queued\n")
     assert done.err.startswith(f"messaging: {mail_id} is accepted, ")
+
+
+def test_a_service_that_lets_nobody_wait_is_not_asked_again_at_once(
+    service: Service, run: Run, at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "_PAUSE_S", 0.1)
+    asked: list[str] = []
+
+    def impatient(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        if environ["QUERY_STRING"]:
+            asked.append(environ["QUERY_STRING"])
+            environ["QUERY_STRING"] = ""
+        return list(service.application(environ, start_response))
+
+    with served(impatient) as url:
+        at(url)
+        assert run("send", TO, "Hi", "--wait", "--timeout", "450ms").code == 1
+    assert 1 < len(asked) <= 5
+    assert asked[0].startswith("wait=")
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_at_https_a_certificate_has_to_be_the_service_s(
+    service: Service,
+    run: Run,
+    at: Callable[[str], None],
+    listening: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    trusted: bool,
+) -> None:
+    monkeypatch.setattr(remote, "_AGAIN_AFTER_S", ())
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority().file))
+    with TlsProxy(int(listening.rpartition(":")[2])) as proxy:
+        at(f"https://127.0.0.1:{proxy.port}")
+        done = run("send", TO, "Hi")
+    assert (done.code, len(service.mails)) == ((0, 1) if trusted else (1, 0))
+    assert ("CERTIFICATE_VERIFY_FAILED" in done.err) is not trusted
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -101,6 +101,12 @@ def test_without_i_a_dot_ends_the_message(service: Service, run: Run) -> None:
     assert one(service).text == "run-parts: Größe of /srv\n"
 
 
+@pytest.mark.parametrize("option", ["-i", "-oi"])
+def test_with_i_it_does_not(service: Service, run: Run, option: str) -> None:
+    assert run("sendmail", option, "root", stdin=CRON.encode()).code == 0
+    assert one(service).text == "run-parts: Größe of /srv\n.\nis 42 GB\n"
+
+
 def test_what_smartd_writes_names_its_recipients_itself(service: Service, run: Run) -> None:
     assert run("sendmail", "-t", stdin=SMARTD.encode()).code == 0
     mail = one(service)

@@ -51,6 +51,20 @@ def test_mails_are_told_by_state_and_by_what_became_of_them(
     assert value("messaging_outbox_up") == 1
 
 
+def test_ids_that_find_nothing_to_claim_are_counted(
+    registry: CollectorRegistry, outbox: Outbox, claims: Claims, clock: Clock
+) -> None:
+    mail_id = accept(outbox).id
+    claim = claims.claim(mail_id)
+    assert claim
+    for _ in range(2):
+        assert claims.claim(mail_id) is None
+    busy = Attempt(1, clock(), 0, 3, Outcome.BUSY, 451, "later")
+    claims.finish(Finish(claim, State.RETRYING, clock(), charged=True, attempt=busy))
+    assert registry.get_sample_value("messaging_claims_refused_total") == 2
+    assert registry.get_sample_value("messaging_retried_total") == 1
+
+
 def test_the_oldest_due_is_told_by_how_long_it_has_been_due(
     registry: CollectorRegistry, outbox: Outbox, clock: Clock
 ) -> None:
