@@ -99,7 +99,7 @@ def _take(broker: RabbitBroker, user: str, connection: pika.BlockingConnection) 
         taken, _, _ = channel.basic_get(QUEUE)
     except pika.exceptions.ChannelClosedByBroker as error:
         raise _not_allowed(broker, user, "take ids from its queue", error) from None
-    if taken:
+    if taken and taken.delivery_tag is not None:
         channel.basic_nack(taken.delivery_tag)  # back to where it was
 
 

@@ -61,8 +61,8 @@ def check_relay(relay: Relay, inspect: Inspect, hold: RelayHold, now_s: Callable
     try:
         ends_at = inspect(relay)
     except MessagingError as error:
-        words = f"{_place(relay)}: {error}"
-        raise TroubleError(f"{words}; {waiting}" if held else words, _advice_for(str(error), _UNREACHABLE)) from None
+        told = f"{_place(relay)}: {error}"
+        raise TroubleError(f"{told}; {waiting}" if held else told, _advice_for(str(error), _UNREACHABLE)) from None
     if held:
         # It gets further than this before it refuses us, or has come back since; the next mail tells.
         raise TroubleError(f"{_place(relay)} answers, but {waiting}: {held.reason}", _advice_for(held.reason, _REFUSES))
