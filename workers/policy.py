@@ -116,10 +116,8 @@ def _asked_for_s(reply: str) -> float | None:
     if not match:
         return None
     hours, minutes, seconds, number, unit = match.groups()
-    if number:
-        asked_s = int(number) * _UNIT_S[unit[0].lower()]
-    else:
-        asked_s = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+    parts = ((number, _UNIT_S[unit[0].lower()]),) if number else ((hours, 3600), (minutes, 60), (seconds, 1))
+    asked_s = sum(int(count) * unit_s for count, unit_s in parts)
     return min(asked_s, MOST_RETRY_AFTER_S)
 
 

@@ -30,6 +30,8 @@ class Some:
 
     selection: Selection
     limit: int
+    #: How many of them there are in all, as far as is known.
+    among: int
     #: Of those, only the ones newer than the mail of this id.
     after: str | None = None
 
@@ -41,12 +43,17 @@ class Service(Protocol):
     do it.
     """
 
-    def send(self, mail: Document) -> Document:
+    def send(self, mail: Document, key: str = "") -> Document:
         """Have a mail accepted.
 
         Args:
             mail: what would be POSTed to `/v1/emails`, but with the contents of attachments as bytes.
+            key: tells it from every other mail of the last 24 h, if it can be told: over HTTP one that comes again
+                under its key, from another process, makes no second mail.
         """
+
+    def resend(self, mail_id: str) -> Document:
+        """Have a mail accepted as another one was."""
 
     def read(self, mail_id: str) -> Document:
         """Tell all that is known of a mail."""

@@ -71,7 +71,8 @@ def _steer_all(service: Service, deed: Deed, selection: Selection, options: argp
                 interrupts.check()
 
             try:
-                steered = service.steer_all(deed, Some(bound, min(MOST_AT_ONCE, total - changed), after), told)
+                some = Some(bound, min(MOST_AT_ONCE, total - changed), left, after)
+                steered = service.steer_all(deed, some, told)
             except KeyboardInterrupt:
                 break
             except AwayError as error:

@@ -8,6 +8,7 @@ from typing import cast
 
 from sqlalchemy import Connection, bindparam, case, exists, insert, literal_column, or_, select, update
 
+from messaging.outbox import numbering
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.enclosing import read_extras
@@ -74,7 +75,7 @@ _LET_GO = (
 )
 _RENEW = update(mails).where(_IS_HELD).values(due_at=bindparam("lease_ends_at"))
 
-_ATTEMPT = insert(attempts)
+_ATTEMPT = insert(attempts).values(id=numbering.NEXT)
 
 
 @dataclass(frozen=True, slots=True)

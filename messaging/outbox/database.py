@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from config.secret import Secret
 from messaging.outbox.errors import OutboxUnavailableError
+from messaging.outbox.making import make_file
 from messaging.outbox.upgrades import upgrade
 
 #: How long a writer waits for another one before the database counts as unavailable, in seconds.
@@ -72,9 +73,7 @@ class Database:
             OutboxUnavailableError: if it cannot be opened or written.
         """
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            # Mails are in it: it is for the service's own eyes.
-            self._path.touch(0o600)
+            make_file(self._path)  # mails are in it: it is for the service's own eyes
             with transaction(self.accepting) as connection:
                 upgrade(connection)
         except OSError as error:

@@ -69,7 +69,9 @@ class Heartbeats:
                 who = {"name": name, "role": role.value, "started_at": started_at}
                 who |= {"host": socket.gethostname(), "pid": os.getpid()}
                 connection.execute(insert(workers), {**who, **seen})
-                connection.execute(delete(workers).where(workers.c.seen_at < now - _FORGET_AFTER_MS))
+                # One that lives, by a clock that is ahead, comes back with its next beat.
+                gone = ~workers.c.seen_at.between(now - _FORGET_AFTER_MS, now + GONE_AFTER_MS)
+                connection.execute(delete(workers).where(gone))
 
     def end(self, started_at: int, role: Role = Role.WORKER) -> None:
         """Say that this process ends, or what it did."""

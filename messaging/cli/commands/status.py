@@ -30,7 +30,12 @@ def _mail(mail: Document) -> Iterator[tuple[str, str]]:
     yield "id", mail["id"]
     yield "state", f"{mail['state']}{', a test' if mail.get('test') else ''}"
     yield "to", mail["to"]
-    for name, member in (("from", "from"), ("subject", "subject"), ("accepted", "created_at")):
+    for name, member in (
+        ("from", "from"),
+        ("subject", "subject"),
+        ("accepted", "created_at"),
+        ("published", "published_at"),
+    ):
         if mail.get(member) is not None:
             yield name, mail[member]
     if mail["finished_at"]:

@@ -12,6 +12,7 @@ import pytest
 
 from messaging.cli import remote
 from messaging.outbox import retention, steering
+from messaging.outbox.clock import clock_ms
 from messaging.outbox.states import State
 from tests.fixtures.service import Service
 from tests.fixtures.storage import accept
@@ -194,6 +195,32 @@ def finished(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URL", service.settings.database_url.reveal())
     return lambda number: mails_in(service, State.FAILED, number)
+
+
+def test_removing_counts_no_more_often_for_more_mails_and_ends_beside_traffic(
+    service: Service, finished: Callable[[int], Sequence[str]], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_BATCH", 1)
+    counts: list[int] = []
+    count, remove = retention.Retention.count, retention.Retention.remove
+
+    def counted(each: retention.Retention) -> int:
+        counts.append(count(each))
+        return counts[-1]
+
+    def removed(each: retention.Retention) -> retention.Removed:
+        batch = remove(each)
+        if len(service.mails) < 20:  # as many as go become old enough
+            service.clock.now = clock_ms()
+            mails_in(service, State.FAILED)
+        return batch
+
+    monkeypatch.setattr(retention.Retention, "count", counted)
+    monkeypatch.setattr(retention.Retention, "remove", removed)
+    finished(10)
+    done = run("prune", "--older-than", "1ms")
+    assert (done.code, done.out) == (0, "10 mails removed\n")
+    assert counts == [10, 0]
 
 
 def test_what_was_finished_for_long_enough_is_removed(

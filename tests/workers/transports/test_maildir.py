@@ -149,6 +149,20 @@ def test_a_maildir_that_was_removed_is_made_again(transport: MaildirTransport, p
     assert len(files(path)) == 1
 
 
+def test_looking_at_it_makes_nothing(transport: MaildirTransport, path: Path, mail: Composed, tmp_path: Path) -> None:
+    transport.check()
+    assert list(tmp_path.rglob("var*")) == []
+    with unwritable(tmp_path), pytest.raises(RelayError, match="cannot be written"):
+        transport.check()
+    transport.deliver(mail)
+    transport.check()
+    assert len([each for each in path.rglob("*") if each.is_file()]) == 1
+    shutil.rmtree(path)
+    path.touch()
+    with pytest.raises(RelayError, match="cannot be written"):
+        transport.check()
+
+
 def test_aborting_does_nothing(transport: MaildirTransport, mail: Composed) -> None:
     transport.abort()
     transport.deliver(mail)
