@@ -13,8 +13,7 @@ help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
 
 run: install ## the whole service in one process, no server needed
-	@$(BIN)/python -m messaging key first
-	@$(BIN)/python -m messaging serve
+	@$(BIN)/python -m messaging serve --first-key
 
 install: $(VENV)/.installed ## .venv with what the service needs
 

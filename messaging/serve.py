@@ -16,6 +16,8 @@ from config.start import USED_WRONGLY, exit_with
 from config.uncaught import log_uncaught
 from messaging.assembly import assemble_web
 from messaging.exposure import words_at_start
+from messaging.first_key import show_first_key
+from messaging.keys import Keys
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxError
 from messaging.server import ListenError, Server
@@ -37,8 +39,13 @@ _PUBLISHER_STOP_S: Final = 1.0
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-def serve(settings: Settings) -> None:
-    """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT."""
+def serve(settings: Settings, *, first_key: bool = False) -> None:
+    """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT.
+
+    Args:
+        settings: what the environment decides.
+        first_key: whether a key is made and shown where there is none.
+    """
     _prepare_process(settings)
     database = Database(settings.database_url)
     try:
@@ -50,6 +57,8 @@ def serve(settings: Settings) -> None:
         web = assemble_web(settings, database, broker, talktome, source)
         public = Server(web.public, settings.listen, settings.web_threads, settings.max_body_bytes)
         internal = Server(web.internal, settings.internal_listen, _INTERNAL_THREADS, settings.max_body_bytes)
+        if first_key:
+            show_first_key(Keys(database), public.endpoint)
     except (OutboxError, ListenError) as error:
         exit_with(error)
     except SettingError as error:

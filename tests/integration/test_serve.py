@@ -283,6 +283,32 @@ def test_make_run_finishes_or_gives_back_what_it_has_when_it_is_told_to_end(begi
         assert len(relay.mails) == len(ids)
 
 
+def links(*servings: Serving) -> list[str]:
+    """The links to the page, with the first key in them, that were printed."""
+    return [line.strip() for serving in servings for line in serving.lines if "#key=" in line]
+
+
+def test_make_run_prints_a_link_with_the_first_key_where_it_listens_and_only_once(begin: Serve) -> None:
+    serving = begin(MAKE_RUN, LISTEN="0.0.0.0:0").wait_until_it_listens()
+    (link,) = links(serving)
+    url, _, key = link.partition("#key=")
+    assert url == f"http://127.0.0.1:{serving.endpoint.port}/"
+    with Connection(Endpoint("127.0.0.1", serving.endpoint.port)) as connection:
+        connection.get("/v1/emails", f"Authorization: Bearer {key}", "Connection: close")
+        assert connection.answer().status == 200
+    serving.program.stop()
+    assert links(begin(MAKE_RUN).wait_until_it_listens()) == []
+
+
+@pytest.mark.parametrize("taken", ["LISTEN", "INTERNAL_LISTEN"])
+def test_make_run_makes_no_key_while_it_cannot_listen(begin: Serve, taken: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        serving = begin(MAKE_RUN, **{taken: f"127.0.0.1:{other.getsockname()[1]}"})
+        assert serving.program.wait() != 0
+    assert links(serving) == []
+    assert len(links(begin(MAKE_RUN).wait_until_it_listens())) == 1
+
+
 def test_while_the_relay_refuses_us_it_says_so_and_sends_everything_when_it_does_no_longer(begin: Serve) -> None:
     with SmtpServer({"MAIL": "530 5.7.0 Authentication required"}) as relay:
         serving = begin(SMTP_URL=relay.url, HOLD_PROBE="300ms").wait_until_it_listens()
