@@ -79,10 +79,11 @@ lock: $(VENV)/.installed-dev ## pin the newest allowed dependencies again
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
 		--group bench --constraint requirements.txt --output-file requirements-bench.txt
 
-%/bin/python:
+# Where Python lacks its venv module, what it makes of an environment has a python and no pip: pip is made last.
+%/bin/pip:
 	@$(PYTHON) -m venv $* || { echo "make: $(PYTHON) needs its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/pip
 	@$(BIN)/python $(PIP) install --require-hashes -r requirements.txt
 	@touch $@
 
@@ -91,6 +92,6 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@touch $@
 
 # What the benchmark's peer needs stays away from what the service runs on.
-$(PEERS)/.installed: requirements-bench.txt | $(PEERS)/bin/python
+$(PEERS)/.installed: requirements-bench.txt | $(PEERS)/bin/pip
 	@$(PEERS)/bin/python $(PIP) install --require-hashes -r requirements-bench.txt
 	@touch $@
