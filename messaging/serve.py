@@ -31,6 +31,8 @@ _LOG: Final = logging.getLogger(__name__)
 #: Where the talktome log goes when its usual place cannot be written and nobody asked for that.
 FALLBACK_LOG: Final = Path("var/messaging_system.log")
 
+_WRITABLE: Final = "a file that can be, in a folder that can be, too, where it is rotated"
+
 #: Requests to the internal side that are answered at the same time.
 _INTERNAL_THREADS: Final = 2
 
@@ -111,14 +113,14 @@ def _open_talktome(settings: Settings) -> TalktomeLog:
     except OSError as error:
         if "TALKTOME_LOG" in settings.given:
             problem = f"{log.path} cannot be written ({error.strerror})"
-            raise SettingError("TALKTOME_LOG", problem, "a file that can be") from None
+            raise SettingError("TALKTOME_LOG", problem, _WRITABLE) from None
         log = talktome_at(FALLBACK_LOG, settings)
         try:
             FALLBACK_LOG.parent.mkdir(parents=True, exist_ok=True)
             log.check()
         except OSError:
             problem = f"neither {settings.talktome_log} nor {FALLBACK_LOG} can be written"
-            raise SettingError("TALKTOME_LOG", problem, "a file that can be") from None
+            raise SettingError("TALKTOME_LOG", problem, _WRITABLE) from None
     return log
 
 
