@@ -2,6 +2,8 @@
 
 import logging
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,15 +14,16 @@ from config.logs import configure_logging, say
 from config.masking import mask
 from config.processor import keep_to_one_processor
 from config.settings import MIB, Settings
-from config.start import USED_WRONGLY, exit_with
+from config.start import FAILED, USED_WRONGLY, exit_with
 from config.uncaught import log_uncaught
+from config.values import Endpoint
 from messaging.assembly import assemble_web
 from messaging.exposure import words_at_start
 from messaging.first_key import show_first_key
 from messaging.keys import Keys
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxError
-from messaging.server import ListenError, Server
+from messaging.server import ListenError, Server, TakenError
 from messaging.talktome import TalktomeLog
 from workers.assembly import assemble_worker
 from workers.composing import source
@@ -57,11 +60,13 @@ def serve(settings: Settings, *, first_key: bool = False) -> None:
         embedded = EmbeddedWorker(workers, settings.worker_threads) if workers else None
         broker = workers.broker if workers else make_broker(settings.broker_url, [])
         web = assemble_web(settings, database, broker, talktome, source)
-        public = Server(web.public, settings.listen, settings.web_threads, settings.max_body_bytes)
-        internal = Server(web.internal, settings.internal_listen, _INTERNAL_THREADS, settings.max_body_bytes)
+        with _named("LISTEN", settings.listen):
+            public = Server(web.public, settings.listen, settings.web_threads, settings.max_body_bytes)
+        with _named("INTERNAL_LISTEN", settings.internal_listen):
+            internal = Server(web.internal, settings.internal_listen, _INTERNAL_THREADS, settings.max_body_bytes)
         if first_key:
             show_first_key(Keys(database), public.endpoint)
-    except (OutboxError, ListenError) as error:
+    except OutboxError as error:
         exit_with(error)
     except SettingError as error:
         exit_with(error, USED_WRONGLY)
@@ -99,6 +104,17 @@ def _prepare_process(settings: Settings) -> None:
     open_files.allow_many()
     configure_logging(settings.log_format, settings.log_level)
     log_uncaught()
+
+
+@contextmanager
+def _named(setting: str, where: Endpoint) -> Iterator[None]:
+    """Exit where it cannot be listened on, with a line that names the setting: a bad value, or one for another time."""
+    try:
+        yield
+    except ListenError as error:
+        problem = f'"{where}" cannot be listened on ({error})'
+        allowed = "an address of this machine, with a port that is free and that this user may listen on"
+        exit_with(SettingError(setting, problem, allowed), FAILED if isinstance(error, TakenError) else USED_WRONGLY)
 
 
 def _open_talktome(settings: Settings) -> TalktomeLog:

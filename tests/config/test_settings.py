@@ -160,6 +160,23 @@ def test_the_outbox_is_kept_in_a_file(value: str) -> None:
         Settings.load({"DATABASE_URL": value})
 
 
+@pytest.mark.parametrize("folder", ["/", "/tmp", "."])
+def test_a_folder_is_no_place_for_the_outbox(folder: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({"DATABASE_URL": f"sqlite:///{folder}"})
+    assert str(caught.value) == f'DATABASE_URL: "{folder}" is a folder; allowed: sqlite:///PATH of a file in one'
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8080", "[::1]:80"])
+def test_the_two_sides_listen_apart(address: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({"LISTEN": address, "INTERNAL_LISTEN": address})
+    assert str(caught.value) == (
+        f'INTERNAL_LISTEN: "{address}" is LISTEN already; allowed: another address, or another port of it'
+    )
+    assert Settings.load({"LISTEN": "[::1]:0", "INTERNAL_LISTEN": "[::1]:0"})
+
+
 def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("  pass word\n")
