@@ -50,7 +50,7 @@ def _read(path: Path) -> Mapping[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(".env", f'"{path}" cannot be read ({_reason(error)})', "a readable text file") from None
     for binding in parse_stream(StringIO(text)):
-        if binding.error:
+        if binding.error or (binding.key and binding.value is None):
             # Passed over, it could leave open what somebody meant to close.
             blank = binding.original.string.partition(binding.original.string.strip())[0].count("\n")
             problem = f"line {binding.original.line + blank} cannot be understood"
