@@ -14,7 +14,7 @@ from messaging.application import Application, Wsgi
 from messaging.clients import Clients
 from messaging.conditions import Conditions
 from messaging.digests import Digests
-from messaging.endpoints.health import Check, Healthz, check_hold, check_seen
+from messaging.endpoints.health import Check, Healthz, check_hold, check_log, check_seen
 from messaging.endpoints.source import Compose
 from messaging.gate import Gate
 from messaging.greeting import Greeting
@@ -111,7 +111,7 @@ def assemble_web(
     checks: dict[str, Check] = {
         "database": outbox.check,
         "broker": partial(broker.check, QUEUE),
-        "talktome log": talktome.check,
+        "talktome log": partial(check_log, talktome),
         "workers": partial(check_seen, heartbeats, Role.WORKER),
         "dispatcher": partial(check_seen, heartbeats, Role.DISPATCHER),
         "relay": partial(check_hold, hold),

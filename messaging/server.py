@@ -1,5 +1,6 @@
 """Waitress, with its limits set on purpose and an end that answers every request it has begun."""
 
+import errno
 import select
 import socket
 import sys
@@ -52,7 +53,11 @@ LINGER_S: Final = 0.5
 
 
 class ListenError(MessagingError):
-    """Raised when an address is taken, or is not one of this machine."""
+    """Raised when an address is not one of this machine, or not one that this user may listen on."""
+
+
+class TakenError(ListenError):
+    """Raised when another program listens there: the address itself is good."""
 
 
 class Server:
@@ -65,7 +70,7 @@ class Server:
         max_body_bytes: a larger body is refused.
 
     Raises:
-        ListenError: if the endpoint cannot be listened on.
+        ListenError: if the endpoint cannot be listened on; the text says why.
     """
 
     def __init__(self, application: Wsgi, endpoint: Endpoint, threads: int, max_body_bytes: int) -> None:
@@ -74,7 +79,7 @@ class Server:
             listener = socket.create_server(endpoint, family=family, backlog=_BACKLOG)
         except OSError as error:
             reason = str(error.strerror).partition(" (while")[0]  # the standard library adds the address again
-            raise ListenError(f"{endpoint} cannot be listened on: {reason}") from error
+            raise (TakenError if error.errno == errno.EADDRINUSE else ListenError)(reason) from error
         # Each connection that it accepts has the same.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self.endpoint = Endpoint(*listener.getsockname()[:2])

@@ -60,32 +60,6 @@ def test_a_key_makes_the_database_where_there_is_none(
     assert (tmp_path / "var" / "messaging.db").is_file()
 
 
-def test_the_first_key_comes_in_a_link_to_the_page_and_there_is_no_second_one(
-    service: Service, capsys: pytest.CaptureFixture[str]
-) -> None:
-    main(["key", "first"])
-    out, _ = capsys.readouterr()
-    url, _, key = out.split()[-1].partition("#key=")
-    assert url == "http://127.0.0.1:8080/"
-    assert service.keys.find(key)
-    main(["key", "first"])
-    assert capsys.readouterr().out == ""
-    assert len(service.keys.list()) == 1
-
-
-@pytest.mark.parametrize(
-    ("listen", "reachable"),
-    [("0.0.0.0:8089", "127.0.0.1:8089"), ("[::]:8089", "[::1]:8089"), ("192.0.2.1:80", "192.0.2.1:80")],
-)
-@pytest.mark.usefixtures("service")
-def test_that_link_leads_to_where_this_machine_reaches_the_service(
-    listen: str, reachable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("LISTEN", listen)
-    main(["key", "first"])
-    assert f"http://{reachable}/#key=" in capsys.readouterr().out
-
-
 def test_a_name_that_is_taken_is_a_failure_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     main(["key", "add", "backup"])
     capsys.readouterr()
