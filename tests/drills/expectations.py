@@ -57,6 +57,12 @@ def waits_are(*schedule_s: float) -> Expectation:
     return check
 
 
+def relay_was_not_away(rig: Rig, _tally: Tally) -> None:
+    """Nothing was held: no attempt ended in trouble with the relay itself."""
+    troubles = rig.query("SELECT DISTINCT reply FROM attempts WHERE outcome = 'relay'")
+    assert not troubles, f"the relay was taken for one that is away: {troubles}"
+
+
 def all_are_refused(_rig: Rig, tally: Tally) -> None:
     assert tally.refused == tally.accepted, f"{tally.refused} of {tally.accepted} failed"
 

@@ -9,18 +9,23 @@ from tests.drills.expectations import (
     logins_are_few,
     nothing_is_charged,
     relay_says,
+    relay_was_not_away,
     some_waited,
     waits_are,
 )
 from tests.drills.rig import Rig
 from tests.drills.scenario import Scenario
 from tests.drills.scripts import always, first_tries, some_mails
+from tests.servers.room import Room
 from tests.servers.script import Action, Conversation, Delay, Dribble, Drop, Silence, Stage
 
 _TRIES: Final = 3
 
 #: Mails with which the relay is slow; there are more threads than that.
 _SLOW_MAILS: Final = 5
+
+#: Fewer than a worker process has threads.
+_ROOM: Final = 3
 
 _RCPT_OK: Final = "250 2.1.5 Ok"
 _NO_SUCH_USER: Final = "550 5.1.1 no such user"
@@ -108,6 +113,14 @@ SCENARIOS: Final = [
         environ={"LEASE": "2s"},
         embedded=True,
         expects=(_ONCE, all_but_these_come_at_once(_SLOW_MAILS), some_waited),
+    ),
+    Scenario(
+        f"relay takes {_ROOM} connections",
+        3,
+        _just_load,
+        lambda: Room(_ROOM),
+        environ={"HOLD_PROBE": "1m"},
+        expects=(_ONCE, relay_says(421), relay_was_not_away),
     ),
     Scenario("421 on reuse", 3, _just_load, always(_closing_on_reuse), embedded=True, expects=(_ONCE, relay_says(421))),
     Scenario(

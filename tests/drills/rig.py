@@ -160,6 +160,16 @@ class Rig:
         """How many mails are not in a final state."""
         return int(self.query("SELECT count(*) FROM mails WHERE due_at IS NOT NULL")[0][0])
 
+    def database_is_free(self) -> bool:
+        """Whether one can write now."""
+        with contextlib.closing(sqlite3.connect(self.database, timeout=0.1)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            connection.rollback()
+        return True
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as connection:
             return connection.execute(sql).fetchall()

@@ -144,14 +144,17 @@ class SmtpTransport:
             RelayError: if the relay is away or refuses us.
         """
         give_up_at = time.monotonic() + min(OPENING_TIMEOUT_S, self._conversation_timeout_s)
+        refusals = 0
         while True:
             try:
                 return self._pool.add(self._open()), False
             except RelayError as error:
                 error.connect_ms = _ms(began, time.monotonic())
-                # It is not away where it takes mails by connections that it has: it has enough of them.
-                if not is_full(error) or not (self._pool.count or self._takes_mails()):
+                # It is not away where it takes mails by connections that it has: it has enough of them. At the first
+                # time others may be about to hand over their first mails.
+                if not is_full(error) or (refusals and not (self._pool.count or self._takes_mails())):
                     raise
+                refusals += 1
                 if time.monotonic() > give_up_at:
                     raise CrowdedError(error.reply, error.code) from error
             if kept := self._pool.wait(_LOOK_AGAIN_S):
