@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, case, exists, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, bindparam, case, exists, literal_column, or_, select, update
 
 from messaging.outbox import numbering
 from messaging.outbox.clock import clock_ms
@@ -14,7 +14,7 @@ from messaging.outbox.database import Database, transaction
 from messaging.outbox.enclosing import read_extras
 from messaging.outbox.group_commit import GroupCommit
 from messaging.outbox.records import Claim, Finish, Mail
-from messaging.outbox.schema import IS_AMONG, attempts, hold, mails
+from messaging.outbox.schema import IS_AMONG, hold, mails
 from messaging.outbox.states import State
 from messaging.outbox.totals import CLAIMS_REFUSED, RETRIED, add, failed_by
 
@@ -74,8 +74,6 @@ _LET_GO = (
     )
 )
 _RENEW = update(mails).where(_IS_HELD).values(due_at=bindparam("lease_ends_at"))
-
-_ATTEMPT = insert(attempts).values(id=numbering.NEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +172,7 @@ def _finish(connection: Connection, results: Sequence[_Result]) -> Sequence[bool
         if (attempt := result.finish.attempt)
     ]
     if tried:
-        connection.execute(_ATTEMPT, tried)
+        connection.execute(numbering.INSERT, tried)
     return written
 
 

@@ -4,11 +4,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, case, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
 
+from messaging.outbox import numbering
 from messaging.outbox.among import update_among
 from messaging.outbox.records import Outcome
-from messaging.outbox.schema import IS_AMONG, attempts, mails
+from messaging.outbox.schema import IS_AMONG, mails
 from messaging.outbox.states import State
 from messaging.outbox.totals import add, failed_by
 
@@ -123,6 +124,6 @@ class DeadWorkers:
             for row in poison
         ]
         if tried:
-            connection.execute(insert(attempts), tried)
+            connection.execute(numbering.INSERT, tried)
         add(connection, {failed_by(Outcome.OURS): len(ids)})
         return ids

@@ -13,8 +13,8 @@ _NAME: Final = "attempts"
 _HIGHEST: Final = func.coalesce(select(func.max(attempts.c.id)).scalar_subquery(), 0)
 _HIGHEST_REMOVED: Final = func.coalesce(select(totals.c.ever).where(totals.c.name == _NAME).scalar_subquery(), 0)
 
-#: The number of the next attempt, for whoever writes one down.
-NEXT: Final = func.max(_HIGHEST, _HIGHEST_REMOVED) + 1
+#: Writes an attempt down, under the next number.
+INSERT: Final = insert(attempts).values(id=func.max(_HIGHEST, _HIGHEST_REMOVED) + 1)
 
 _NOTE = insert(totals).from_select(
     [totals.c.name, totals.c.now, totals.c.ever], select(literal(_NAME), literal(0), _HIGHEST).where(literal(1) == 1)
