@@ -1,6 +1,7 @@
 """Root of the web process: puts it together, runs it, ends it in order."""
 
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,8 +79,8 @@ def serve(settings: Settings, *, first_key: bool = False) -> None:
             embedded.start()
         except OutboxError as error:
             exit_with(error)
-    internal.start()
-    public.start()
+    internal.start(_end_process)
+    public.start(_end_process)
     _say_where(settings, public, internal, talktome)
     _wait_for_stop_signal()
 
@@ -97,6 +98,13 @@ def serve(settings: Settings, *, first_key: bool = False) -> None:
         embedded.join()
     database.close()
     talktome.close()
+    if public.died or internal.died:
+        raise SystemExit(FAILED)
+
+
+def _end_process() -> None:
+    """Begin the end that SIGTERM begins: whoever started this process knows what to do when it is gone."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _prepare_process(settings: Settings) -> None:

@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
@@ -87,12 +88,21 @@ class Server:
         self._watched: dict[int, Any] = {}
         self._server = _make(application, listener, threads, max_body_bytes, self._watched)
         self._stopping = threading.Event()
+        #: Whether it ended by an error.
+        self.died = False
+        self._if_it_dies: Callable[[], None] = lambda: None
         self._told = False
         #: Held while the loop is told: it may be awake already, and must not close what it is told by.
         self._telling = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"server-{self.endpoint.port}")
 
-    def start(self) -> None:
+    def start(self, if_it_dies: Callable[[], None] = lambda: None) -> None:
+        """Begin to answer.
+
+        Args:
+            if_it_dies: called when it has ended and nobody has told it to: nothing is answered any more.
+        """
+        self._if_it_dies = if_it_dies
         self._thread.start()
 
     def stop(self) -> None:
@@ -107,9 +117,15 @@ class Server:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._poll(1.0)
-        self._drain()
+        try:
+            while not self._stopping.is_set():
+                self._poll(1.0)
+            self._drain()
+        except BaseException:
+            self.died = True
+            if not self._stopping.is_set():
+                self._if_it_dies()
+            raise
 
     def _drain(self) -> None:
         """Answer what was begun, each answer the last on its connection."""

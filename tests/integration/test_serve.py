@@ -327,6 +327,38 @@ def test_while_the_relay_refuses_us_it_says_so_and_sends_everything_when_it_does
             assert connection.execute("SELECT DISTINCT attempts FROM mails").fetchall() == [(1,)]
 
 
+#: `serve` whose loop for connections has a bug, that a path of the public or the internal side leads to.
+WITH_A_BUG = """
+import os
+from config.settings import Settings
+from messaging.serve import serve
+from messaging.server import Server
+
+look = Server._poll
+def poll(server, timeout_s):
+    look(server, 0.01)
+    if os.path.exists(f"bug-{server.endpoint.port}"):
+        raise RuntimeError("a bug")
+Server._poll = poll
+serve(Settings.load(os.environ))
+"""
+
+
+@pytest.mark.parametrize("side", ["public", "internal"])
+def test_a_side_that_dies_ends_the_process_in_order(begin: Serve, side: str) -> None:
+    serving = begin([sys.executable, "-c", WITH_A_BUG], LOG_FORMAT="json").wait_until_it_listens()
+    mail_id = serving.send()
+    port = (serving.endpoint if side == "public" else serving.internal).port
+    (serving.folder / f"bug-{port}").touch()
+    assert serving.program.wait() == 1
+    assert serving.states().keys() == {mail_id}
+    logged = [json.loads(line) for line in serving.lines]
+    (critical,) = [entry for entry in logged if entry["level"] == "CRITICAL"]
+    assert critical["message"] == f"thread server-{port} ends: nobody caught this"
+    assert critical["exc_info"].endswith("RuntimeError: a bug")
+    assert [entry["message"].partition(":")[0] for entry in logged].count("stopping") == 1
+
+
 def test_readiness_asks_after_every_part(begin: Serve) -> None:
     serving = begin().wait_until_it_listens()
     until(lambda: serving.get("/readyz", serving.internal) == (200, "ready"))
