@@ -155,6 +155,7 @@ def test_a_backlog_does_not_multiply_itself(
     assert sorted(queue.ids) == sorted([*due, fresh] * 2)
 
 
+@pytest.mark.slow
 def test_a_backlog_that_a_broker_lost_is_published_again_without_a_pause(
     dispatcher: Dispatcher,
     queue: RememberingQueue,
@@ -182,6 +183,7 @@ def test_a_backlog_that_a_broker_lost_is_published_again_without_a_pause(
     assert len(queue.ids) <= 100 + 20
 
 
+@pytest.mark.slow
 def test_what_came_while_the_broker_was_away_is_not_taken_for_what_it_lost(
     dispatcher: Dispatcher,
     queue: RememberingQueue,

@@ -330,6 +330,7 @@ def test_a_domain_has_to_say_once_who_may_send_for_it(name_server: NameServer) -
     assert "Add a TXT record" in trouble(check).advice
 
 
+@pytest.mark.slow
 def test_where_dns_does_not_answer_nothing_is_held_against_the_sender(name_server: NameServer) -> None:
     name_server.silent = True
     assert "DNS does not tell" in check_sender("me@example.com", name_server.resolver, within_s=0.2)

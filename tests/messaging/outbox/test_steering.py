@@ -78,6 +78,7 @@ def test_a_mail_that_fails_is_retried_once_however_many_ask(outbox: Outbox, clai
         assert sorted(forbidden, key=str) == [None, *[State.QUEUED] * 7]
 
 
+@pytest.mark.slow
 def test_a_retry_beside_the_worker_that_gives_up_is_done_or_refused_and_never_lost(
     outbox: Outbox, claims: Claims, steering: Steering
 ) -> None:
