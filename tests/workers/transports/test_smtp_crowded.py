@@ -31,6 +31,7 @@ def transport_to(
 @pytest.fixture(autouse=True)
 def sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr(module, "_SHARED_FAILURE_S", 0.02)
 
 
 def test_all_mails_go_by_the_connections_that_there_are(plain: SmtpServer) -> None:
