@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import SplitResult, urlencode, urlsplit
 
@@ -43,9 +43,9 @@ class _Answer:
     """What a request was answered with in the end."""
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
     #: What is wrong, if something is and the body does not say what.
-    problem: str
+    problem: str = field(repr=False)
     #: Whether there were requests before it whose answers were lost.
     repeated: bool
 
