@@ -395,7 +395,7 @@ def test_an_address_that_is_taken_is_told_in_one_line(begin: Serve, setting: str
 @pytest.mark.parametrize(
     ("environ", "code", "words"),
     [
-        ({"DATABASE_URL": "sqlite:////dev/null/messaging.db"}, 1, "DATABASE_URL: /dev/null/messaging.db: Not a directory"),
+        ({"DATABASE_URL": "sqlite:////dev/null/m.db"}, 1, "DATABASE_URL: /dev/null/m.db: Not a directory"),
         ({"DATABASE_URL": "sqlite:////proc/messaging.db"}, 1, "DATABASE_URL: /proc/messaging.db: No such file"),
         ({"DATABASE_URL": "sqlite:////"}, 2, 'DATABASE_URL: "/" is a folder; allowed: '),
         ({"LISTEN": "192.0.2.1:80"}, 2, 'LISTEN: "192.0.2.1:80" cannot be listened on (Cannot assign'),
