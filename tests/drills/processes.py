@@ -10,8 +10,9 @@ from stack.family import is_alive, member_of
 from tests.drills.expectations import attempts_are, retries_waited
 from tests.drills.rig import Rig
 from tests.drills.scenario import Scenario
-from tests.drills.scripts import SLOW, SLOW_RCPT, first_tries
+from tests.drills.scripts import SLOW, first_tries
 from tests.fixtures.waiting import until
+from tests.servers.script import Delay
 
 #: Mails that the threads of a worker process have in hand at the most; the embedded mode has as many.
 _IN_HAND: Final = 8
@@ -65,12 +66,15 @@ def _kill_worker_master(rig: Rig) -> None:
 def _freeze_worker(rig: Rig) -> None:
     rig.pause(0.5)
     pid, _ = rig.system.pids(Role.WORKER)
+    # Most of what it has in hand then has still to be said.
+    rig.relay.follow({"RCPT": Delay(0.2)})
     rig.wait_for_mails_under_way()
     os.kill(pid, signal.SIGSTOP)
     while not rig.database_is_free():  # it would be locked for all: that is another drill
         os.kill(pid, signal.SIGCONT)
         time.sleep(0.01)
         os.kill(pid, signal.SIGSTOP)
+    rig.relay.follow({})
     # Of what it has said all, another one has to send it again.
     rig.was_killed()
     rig.spell()
@@ -113,7 +117,7 @@ SCENARIOS: Final = [
     Scenario("web process stopped", 1, _stop_web, SLOW),
     Scenario("worker child killed", 2, _kill_worker_child, SLOW, kills_with=_IN_HAND),
     Scenario("worker master killed", 2, _kill_worker_master, SLOW, kills_with=2 * _IN_HAND),
-    Scenario("worker frozen for longer than leases", 2, _freeze_worker, SLOW_RCPT, kills_with=_IN_HAND),
+    Scenario("worker frozen for longer than leases", 2, _freeze_worker, kills_with=_IN_HAND),
     Scenario("workers stopped", 2, _stop_workers, SLOW),
     Scenario(
         "dispatcher killed while retries wait",

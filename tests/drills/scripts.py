@@ -18,9 +18,6 @@ def always(script: Script) -> MakeScript:
 #: The relay has a mail for a moment before it says so: there always are some under way.
 SLOW: Final = always({"END": Delay(0.2)})
 
-#: The same before it has heard of a mail's content.
-SLOW_RCPT: Final = always({"RCPT": Delay(0.2)})
-
 
 def first_tries(stage: Stage, times: int, action: Action) -> MakeScript:
     """The relay does `action` at a stage, so often with each recipient."""
