@@ -77,7 +77,8 @@ def _freeze_worker(rig: Rig) -> None:
     rig.relay.follow({})
     # Of what it has said all, another one has to send it again.
     rig.was_killed()
-    rig.spell()
+    held = ", ".join(f"'{mail_id}'" for (mail_id,) in rig.query("SELECT id FROM mails WHERE state = 'sending'"))
+    until(lambda: not rig.query(f"SELECT 1 FROM mails WHERE state = 'sending' AND id IN ({held})"), 30)
     os.kill(pid, signal.SIGCONT)
     rig.pause(0.4)
 
