@@ -33,9 +33,10 @@ _MANAGEMENT_PORT: Final = 15672
 _WORKER_PROCESSES: Final = 2
 _UP_S: Final = 30.0
 
-#: All of a stop takes at most this; RabbitMQ, the last, has what the others left of it.
+#: All of a stop takes at most this; RabbitMQ, the last, has what the others left of it, and a moment at the least. It
+#: may be killed: no mail is in it that is not in the database.
 _STOP_S: Final = 14.5
-_RABBITMQ_STOP_S: Final = 2.0
+RABBITMQ_STOP_S: Final = 0.5
 
 
 def main() -> int:
@@ -99,9 +100,10 @@ def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: Rabbi
     python = [sys.executable, "-m"]
     sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads)]
     parts = [
-        Part("web", [*python, "messaging", "serve"], up),
+        # Those that need longest come first; the web process answers what Nginx has begun.
         Part("workers", [*python, "workers", *sizes], up),
-        Part("nginx", edge.prepare(), up, end_by=signal.SIGQUIT, ends_first=True),
+        Part("nginx", edge.prepare(), up, end_by=signal.SIGQUIT, others_wait=True),
+        Part("web", [*python, "messaging", "serve"], up),
     ]
     ended = threading.Event()
     attendant = threading.Thread(target=lambda: _attend(manager, edge, node, _lines(settings, edge, node, ours), ended))
@@ -113,7 +115,7 @@ def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: Rabbi
         signal.signal(number, _interrupt)  # no longer the manager's: RabbitMQ alone is left
     if node:
         _say("RabbitMQ is stopping")
-        node.stop(max(_RABBITMQ_STOP_S, _STOP_S - manager.ending_s))
+        node.stop(max(RABBITMQ_STOP_S, _STOP_S - manager.ending_s))
     if manager.ended_well:
         return 0
     _say("something ended by itself or had to be killed, and everything else was stopped")

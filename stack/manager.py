@@ -20,10 +20,12 @@ from honcho.printer import Printer
 
 from stack.family import Member, descendants, is_alive
 
-#: How long the web process and the workers may drain, once the first part is gone; then they are killed.
-_DRAIN_S: Final = 12
+#: How long the web process and the workers may drain, once the first part is gone; then they are killed, and a mail
+#: that is under way may come twice. A worker's own end (workers/lifecycle.py) takes up to this where all it needs is
+#: stuck.
+DRAIN_S: Final = 13.5
 #: How long Nginx may finish what it has begun before the web process behind it is told to stop.
-_EDGE_S: Final = 1.0
+EDGE_S: Final = 1.0
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -37,8 +39,8 @@ class Part:
     environ: Mapping[str, str] = field(repr=False)
     #: What tells it to end: Nginx, for one, drops what it has begun at a SIGTERM.
     end_by: signal.Signals = signal.SIGTERM
-    #: Whether it is to be gone before the others are told.
-    ends_first: bool = False
+    #: Whether it is to be gone before the parts after it are told.
+    others_wait: bool = False
 
 
 class Manager(honcho.manager.Manager):  # type: ignore[misc]
@@ -47,11 +49,15 @@ class Manager(honcho.manager.Manager):  # type: ignore[misc]
     Honcho gives a signal to all processes of all parts at the same time. That is wrong twice here: requests that Nginx
     has begun need the web process, and Dramatiq's master hands a SIGTERM on to its workers, which take a second one
     for an order to drop everything. So `terminate` is our own: in order, and to each part's first process alone.
+
+    Args:
+        parts: in the order in which they are told to end.
+        on_started: called when all of them were started.
     """
 
     def __init__(self, parts: Sequence[Part], on_started: Callable[[], None]) -> None:
         super().__init__(Printer(sys.stderr))
-        honcho.manager.KILL_WAIT = _DRAIN_S  # its own 5 s would cut mails that are under way
+        honcho.manager.KILL_WAIT = DRAIN_S  # its own 5 s would cut mails that are under way
         self._process_ctor = _Process
         self._parts = parts
         self._terminating = False
@@ -89,15 +95,15 @@ class Manager(honcho.manager.Manager):  # type: ignore[misc]
             return
         self._terminating = True
         self._ending_since = time.monotonic()
-        for part in sorted(self._parts, key=lambda part: not part.ends_first):
+        for part in self._parts:
             watcher = self._watchers()[part.name]
             self._family += descendants(watcher)
             if (first := _first_child(watcher)) is None:  # it never came up
                 continue
             with contextlib.suppress(ProcessLookupError):
                 os.kill(first.pid, part.end_by)
-            deadline = time.monotonic() + _EDGE_S
-            while part.ends_first and is_alive(first) and time.monotonic() < deadline:
+            deadline = time.monotonic() + EDGE_S
+            while part.others_wait and is_alive(first) and time.monotonic() < deadline:
                 time.sleep(0.01)
 
     def kill(self) -> None:
@@ -157,7 +163,7 @@ def _leash() -> list[str]:
 
 def _first_child(watcher: int) -> Member | None:
     """The process that a part was started as; its watcher may not have got that far."""
-    deadline = time.monotonic() + _EDGE_S
+    deadline = time.monotonic() + EDGE_S
     while not (found := descendants(watcher)) and time.monotonic() < deadline:
         time.sleep(0.01)
     return found[0] if found else None

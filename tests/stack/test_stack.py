@@ -14,21 +14,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures.waiting import until
+from stack.__main__ import RABBITMQ_STOP_S
+from stack.manager import DRAIN_S, EDGE_S
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.servers.availability import require
 from tests.servers.ports import free_address, listens
 from tests.servers.processes import Program
-from tests.servers.script import Silence
+from tests.servers.script import Action, Conversation, Delay, Silence, Stage
 from tests.servers.smtp import SmtpServer
+from workers.lifecycle import GIVE_UP_S
 
 ROOT = Path(__file__).parents[2]
 #: A start takes 5 s here; much longer where tests of others run beside it.
 START_S = 60
 STOP_S = 15
+#: Later than conversations are cut at the end (GRACE_S), sooner than those that lack only this answer (LAST_ANSWER_S).
+LATE_S = 8.5
 
 
 @dataclass
@@ -199,14 +205,56 @@ def test_requests_that_have_begun_are_answered(tmp_path: Path, broker_url: str) 
     assert len(answers) == (tmp_path / "talktome.log").read_text().count("\n")
 
 
-def test_a_second_ctrl_c_ends_at_once(tmp_path: Path, broker_url: str, smtp_server: SmtpServer) -> None:
+def test_a_mail_whose_answer_takes_its_time_is_waited_for_at_the_end_and_comes_once(
+    tmp_path: Path, broker_url: str, smtp_server: SmtpServer
+) -> None:
+    whole = threading.Event()
+
+    def answer_late(at: Stage, _argument: str, _talk: Conversation) -> Action | None:
+        if at != "END":
+            return None
+        whole.set()
+        return Delay(LATE_S)
+
+    smtp_server.follow(answer_late)
+    settings = {"BROKER_URL": broker_url, "SMTP_URL": smtp_server.url, "LEASE": "2s"}
+    with running(tmp_path, **settings) as up:
+        body = up.get("/?sendmail=me@example.com")[1]
+        assert whole.wait(PATIENCE_S)
+        assert up.end(signal.SIGTERM) == 0
+        assert [mail.accepted for mail in smtp_server.mails] == [True], "it was cut"
+    smtp_server.follow({})
+    with running(tmp_path, **settings) as up:
+        assert json.loads(up.get(f"/v1/emails/{json.loads(body)['id']}")[1])["state"] == "sent"
+        assert up.get("/?sendmail=other@example.com")[0] == 202
+        assert [mail.recipients[0] for mail in smtp_server.wait_for(2)] == ["me@example.com", "other@example.com"]
+        up.program.kill()
+
+
+def test_the_limit_of_the_end_leaves_a_worker_all_the_time_that_its_own_may_take() -> None:
+    # A second each: Dramatiq before it begins and after it, a broker that hangs, a locked database.
+    assert GIVE_UP_S + 4 <= DRAIN_S
+    assert EDGE_S + DRAIN_S + RABBITMQ_STOP_S <= STOP_S
+
+
+def test_a_second_ctrl_c_ends_at_once_and_what_was_under_way_is_neither_lost_nor_sent_twice(
+    tmp_path: Path, broker_url: str, smtp_server: SmtpServer
+) -> None:
     smtp_server.follow({"END": Silence()})
-    with running(tmp_path, BROKER_URL=broker_url, SMTP_URL=smtp_server.url) as up:
-        assert up.get("/?sendmail=me@example.com")[0] == 202
+    settings = {"BROKER_URL": broker_url, "SMTP_URL": smtp_server.url, "LEASE": "2s"}
+    with running(tmp_path, **settings) as up:
+        body = up.get("/?sendmail=me@example.com")[1]
         until(lambda: smtp_server.mails)
         up.program.signal(signal.SIGINT)
         up.program.wait_for_line("web +stopped")
         assert up.end(signal.SIGINT, within_s=3) == 1
+    smtp_server.follow({})
+    with running(tmp_path, **settings) as up:
+        until(lambda: '"sent"' in up.get(f"/v1/emails/{json.loads(body)['id']}")[1], START_S)
+        up.program.kill()
+    # The relay never answered the first time; it can tell that this is the same mail.
+    assert [mail.answer for mail in smtp_server.mails] == [None, "250 2.0.0 Ok: queued"]
+    assert len({message_from_bytes(mail.content)["Message-ID"] for mail in smtp_server.mails}) == 1
 
 
 def test_an_end_of_its_own_by_sigkill_leaves_nothing(tmp_path: Path) -> None:
