@@ -13,8 +13,7 @@ help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 18
 
 run: install ## the whole service in one process, no server needed
-	@$(BIN)/python -m messaging key first
-	@$(BIN)/python -m messaging serve
+	@$(BIN)/python -m messaging serve --first-key
 
 install: $(VENV)/.installed ## .venv with what the service needs
 
@@ -80,10 +79,11 @@ lock: $(VENV)/.installed-dev ## pin the newest allowed dependencies again
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
 		--group bench --constraint requirements.txt --output-file requirements-bench.txt
 
-%/bin/python:
+# Where Python lacks its venv module, what it makes of an environment has a python and no pip: pip is made last.
+%/bin/pip:
 	@$(PYTHON) -m venv $* || { echo "make: $(PYTHON) needs its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/pip
 	@$(BIN)/python $(PIP) install --require-hashes -r requirements.txt
 	@touch $@
 
@@ -92,6 +92,6 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@touch $@
 
 # What the benchmark's peer needs stays away from what the service runs on.
-$(PEERS)/.installed: requirements-bench.txt | $(PEERS)/bin/python
+$(PEERS)/.installed: requirements-bench.txt | $(PEERS)/bin/pip
 	@$(PEERS)/bin/python $(PIP) install --require-hashes -r requirements-bench.txt
 	@touch $@

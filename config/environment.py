@@ -22,7 +22,7 @@ def text_of(name: str, environ: Mapping[str, str]) -> str:
     """A text that may be a secret: what `name` says, or else what stands in the file that `NAME_FILE` names.
 
     Raises:
-        SettingError: if both are given, or that file cannot be read.
+        SettingError: if both are given, or that file cannot be read, or is empty.
     """
     text = environ.get(name, "")
     file_name = environ.get(f"{name}_FILE", "")
@@ -31,10 +31,14 @@ def text_of(name: str, environ: Mapping[str, str]) -> str:
     if text:
         raise SettingError(name, f"set twice, here and as {name}_FILE", "one of the two")
     try:
-        return Path(file_name).read_text(encoding="utf-8").strip()
+        text = Path(file_name).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         problem = f'"{file_name}" cannot be read ({_reason(error)})'
         raise SettingError(f"{name}_FILE", problem, "a readable text file") from None
+    if not text:
+        # Taken for a variable that is not set, it would be the default that nobody meant.
+        raise SettingError(f"{name}_FILE", f'"{file_name}" is empty', f"a file with {name} in it")
+    return text
 
 
 def _read(path: Path) -> Mapping[str, str]:
@@ -46,7 +50,7 @@ def _read(path: Path) -> Mapping[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(".env", f'"{path}" cannot be read ({_reason(error)})', "a readable text file") from None
     for binding in parse_stream(StringIO(text)):
-        if binding.error:
+        if binding.error or (binding.key and binding.value is None):
             # Passed over, it could leave open what somebody meant to close.
             blank = binding.original.string.partition(binding.original.string.strip())[0].count("\n")
             problem = f"line {binding.original.line + blank} cannot be understood"

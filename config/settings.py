@@ -20,6 +20,8 @@ T = TypeVar("T")
 #: What `make stack`, compose and an ngrok agent are told; a service that nobody else is to find needs none of it.
 _IN_FRONT: Final = ("EDGE_LISTEN", "TUNNEL_ADDRESS", "NGROK_AUTHTOKEN", "NGROK_URL")
 
+_SQLITE: Final = "sqlite:///"
+
 MIB: Final = 1024 * 1024
 
 
@@ -46,7 +48,7 @@ def _row(
 
 
 def _database_url(value: str) -> Secret:
-    if not value.startswith("sqlite:///") or value == "sqlite:///" or ":memory:" in value or "?" in value:
+    if not value.startswith(_SQLITE) or value == _SQLITE or ":memory:" in value or "?" in value:
         raise ValueError("sqlite:///PATH, or sqlite:////PATH from the root")
     return Secret(value)
 
@@ -193,6 +195,8 @@ class Settings:
         in_front = any(environ.get(name) for name in _IN_FRONT)
         if "SMTP_URL" in given:
             _check_maildir(read["relay"])
+        _check_database(read["database_url"])
+        _check_apart(read["listen"], read["internal_listen"])
         return _with_login(cls(**read, given=frozenset(given), in_front=in_front))
 
 
@@ -219,6 +223,18 @@ def _check_maildir(relay: Relay) -> None:
             raise SettingError(
                 "SMTP_URL", f'"{masked(str(place))}" is a file', "maildir: and a folder, which may not be there yet"
             )
+
+
+def _check_database(url: Secret) -> None:
+    path = url.reveal().removeprefix(_SQLITE)
+    if os.path.isdir(path):  # noqa: PTH112 - never raises
+        raise SettingError("DATABASE_URL", f'"{masked(path)}" is a folder', "sqlite:///PATH of a file in one")
+
+
+def _check_apart(listen: values.Endpoint, internal_listen: values.Endpoint) -> None:
+    if listen == internal_listen and listen.port:
+        problem = f'"{internal_listen}" is LISTEN already'
+        raise SettingError("INTERNAL_LISTEN", problem, "another address, or another port of it")
 
 
 def _with_login(settings: Settings) -> Settings:

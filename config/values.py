@@ -165,7 +165,8 @@ def endpoint(value: str) -> Endpoint:
     host, colon, port = value.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if bracketed else host
-    if not colon or not host or bracketed != (":" in host) or not re.fullmatch(r"\d{1,5}", port, re.ASCII):
+    whole = colon and host and host.isascii() and bracketed == (":" in host)
+    if not whole or not re.fullmatch(r"\d{1,5}", port, re.ASCII):
         raise ValueError("an address and a port such as 127.0.0.1:8080 or [::1]:8080")
     if int(port) > 65535:
         raise ValueError("a port up to 65535")

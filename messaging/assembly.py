@@ -14,7 +14,7 @@ from messaging.application import Application, Wsgi
 from messaging.clients import Clients
 from messaging.conditions import Conditions
 from messaging.digests import Digests
-from messaging.endpoints.health import Check, Healthz, check_hold, check_seen
+from messaging.endpoints.health import Check, Healthz, check_hold, check_log, check_seen
 from messaging.endpoints.source import Compose
 from messaging.gate import Gate
 from messaging.greeting import Greeting
@@ -46,13 +46,10 @@ from messaging.repeats import Repeats
 from messaging.routes import Parts, internal_router, public_router
 from messaging.sending import Sending
 from messaging.talktome import TalktomeLog
-from messaging.waiting import Waits
+from messaging.waiting import Waits, most_waiting
 
 #: Threads that never wait for a database that is slow: `talktome` and health go on.
 _THREADS_FOR_OTHERS: Final = 4
-
-#: The part of the public side's threads that may wait for mails.
-_WAITING_PART: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def assemble_web(
     queue = MeasuredQueue(make_queue(broker), registry)
     publisher = BrokerPublisher(queue, DueMails(database, settings.poison_limit), hold, Confirms(database))
     outbox = Outbox(database, most_accepts=max(1, settings.web_threads - _THREADS_FOR_OTHERS))
-    waits = Waits(outbox, max(1, int(settings.web_threads * _WAITING_PART)))
+    waits = Waits(outbox, most_waiting(settings.web_threads))
     gate = Gate(Keys(database), open_sendmail=settings.open_sendmail, allowed_recipients=settings.allowed_recipients)
     clients = Clients(settings.trusted_proxies, settings.proxy_addresses)
     secret = DatabaseSecret(database)
@@ -114,7 +111,7 @@ def assemble_web(
     checks: dict[str, Check] = {
         "database": outbox.check,
         "broker": partial(broker.check, QUEUE),
-        "talktome log": talktome.check,
+        "talktome log": partial(check_log, talktome),
         "workers": partial(check_seen, heartbeats, Role.WORKER),
         "dispatcher": partial(check_seen, heartbeats, Role.DISPATCHER),
         "relay": partial(check_hold, hold),

@@ -22,9 +22,8 @@ def conditional(endpoint: Endpoint) -> Endpoint:
         if reply.status != _OK:
             return reply
         tag = f'"{blake2b(reply.body, digest_size=12).hexdigest()}"'
-        if _matches(request.header("If-None-Match") or "", tag):
-            return not_modified(request, [("ETag", tag)])
-        return Reply(reply.status, [*reply.headers, ("ETag", tag)], reply.body)
+        tagged = Reply(reply.status, [*reply.headers, ("ETag", tag)], reply.body)
+        return not_modified(tagged) if _matches(request.header("If-None-Match") or "", tag) else tagged
 
     return answer
 

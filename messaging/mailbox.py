@@ -4,13 +4,11 @@ import contextlib
 import heapq
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from email import policy
-from email.message import EmailMessage, MIMEPart
-from email.parser import BytesParser
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
+
+from messaging.letter import Letter, read_fields, with_content
 
 #: When a file was put down, in its name: seconds, and millionths of one (https://cr.yp.to/proto/maildir.html).
 _WHEN: Final = re.compile(r"(\d{1,12})\.(?:\D*M(\d{1,6}))?")
@@ -18,21 +16,11 @@ _WHEN: Final = re.compile(r"(\d{1,12})\.(?:\D*M(\d{1,6}))?")
 #: A header is in the first so many bytes of a file; of a longer one the rest is not shown in a list.
 _MOST_HEADER: Final = 65_536
 
+#: The last second of the year 9999, in milliseconds: no date is later, and a name may say more.
+_LAST_MS: Final = 253_402_300_799_000
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One mail as its receiver gets it; a header field that is missing is empty."""
-
-    #: The name of its file, unique for ever.
-    id: str
-    #: Milliseconds since 1970, UTC.
-    put_down_at: int
-    size: int
-    fields: Mapping[str, str]
-    text: str = ""
-    html: str = ""
-    #: Names and sizes in bytes.
-    attachments: Sequence[tuple[str, int]] = ()
+#: Half a character: what stands for a byte of a name that is no UTF-8.
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class Mailbox:
@@ -45,11 +33,23 @@ class Mailbox:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def newest(self, limit: int) -> tuple[Sequence[Letter], bool]:
-        """The mails that were put down last, the newest first, without what they say; and whether there are more."""
-        found = heapq.nlargest(limit + 1, self._files(), key=_put_down)
+    def newest(self, limit: int, before: str | None = None) -> tuple[Sequence[Letter], str | None]:
+        """The mails that were put down last, the newest first, without what they say.
+
+        Args:
+            limit: how many at the most.
+            before: only those that come after the one of this name, which may be gone.
+
+        Returns:
+            The mails, and the name to go on from; None if there are no more.
+        """
+        files = self._files()
+        if before is not None:
+            bound = _place((before, ""))
+            files = (file for file in files if _place(file) < bound)
+        found = heapq.nlargest(limit + 1, files, key=_place)
         letters = [letter for name, path in found[:limit] if (letter := _read_header(name, path))]
-        return letters, len(found) > limit
+        return letters, found[limit - 1][0] if len(found) > limit else None
 
     def find(self, name: str) -> Letter | None:
         """One mail with all that it says; None if there is none of this name."""
@@ -62,68 +62,41 @@ class Mailbox:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._folder / folder) as files:
                 for file in files:
                     # What begins with a dot is none of a Maildir's mails; behind the colon a reader keeps its marks.
-                    if not file.name.startswith(".") and file.is_file():
-                        yield file.name.partition(":")[0], file.path
+                    name = file.name.partition(":")[0]
+                    if name and not name.startswith(".") and file.is_file():
+                        yield _HALF.sub("\N{REPLACEMENT CHARACTER}", name), file.path
 
 
-def _put_down(file: tuple[str, str]) -> tuple[int, int]:
-    return _when(file[0])
+def _place(file: tuple[str, str]) -> tuple[tuple[int, int], str]:
+    """What the order of files goes by: the time, and of one moment the name."""
+    return _when(file[0]), file[0]
 
 
 def _read_header(name: str, path: str) -> Letter | None:
-    """A mail without what it says; None if it was taken away just now."""
+    """A mail without what it says; None if it cannot be read, such as one that was taken away just now."""
     try:
         with Path(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             start = file.read(_MOST_HEADER)
-    except FileNotFoundError:
+    except OSError:
         return None
-    message = BytesParser(EmailMessage, policy=policy.default).parsebytes(start, headersonly=True)
-    return _letter(name, size, message)
+    return Letter(name, _put_down_at(name), size, read_fields(start))
 
 
 def _read(name: str, path: str) -> Letter | None:
     try:
         content = Path(path).read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return None
-    message = BytesParser(EmailMessage, policy=policy.default).parsebytes(content)
-    text, html = _part(message, "plain"), _part(message, "html")
-    attachments = list(_attachments(message))
-    return replace(_letter(name, len(content), message), text=text, html=html, attachments=attachments)
+    return with_content(Letter(name, _put_down_at(name), len(content), read_fields(content)), content)
 
 
-def _letter(name: str, size: int, message: EmailMessage) -> Letter:
+def _put_down_at(name: str) -> int:
     seconds, millionths = _when(name)
-    return Letter(name, seconds * 1000 + millionths // 1000, size, dict(_fields(message)))
+    return min(seconds * 1000 + millionths // 1000, _LAST_MS)
 
 
 def _when(name: str) -> tuple[int, int]:
     """The time in a name, in seconds and millionths; other programs may put down files of any name."""
     found = _WHEN.match(name)
     return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
-
-
-def _fields(message: EmailMessage) -> Iterator[tuple[str, str]]:
-    for name in ("From", "To", "Subject", "Reply-To"):
-        yield name.lower().replace("-", "_"), str(message.get(name, ""))
-
-
-def _part(message: EmailMessage, kind: str) -> str:
-    part = message.get_body((kind,))
-    if part is None:
-        return ""
-    try:
-        return _content(part).decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:  # it names an encoding that nobody knows
-        return _content(part).decode("utf-8", "replace")
-
-
-def _attachments(message: EmailMessage) -> Iterator[tuple[str, int]]:
-    for part in message.iter_attachments():
-        yield part.get_filename() or "", len(_content(part))
-
-
-def _content(part: MIMEPart) -> bytes:
-    content = part.get_payload(decode=True)
-    return content if isinstance(content, bytes) else b""

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -14,10 +14,13 @@ from messaging.outbox.states import State
 from messaging.outbox.tallies import HOUR_MS, MINUTE_MS, Series, Tallies, Waiting
 from messaging.outbox.totals import read_totals
 
-#: How long an answer is good for, in seconds; or so many times as long as it took, if that is longer: however many
-#: look, and however long the backlog, it costs a tenth of a processor at the most.
+#: How long an answer is good for, in seconds; or so many times as long as the database took, if that is longer: however
+#: many look, and however long the backlog, it costs a tenth of a processor at the most.
 _FRESH_FOR_S: Final = 1.0
 _TIMES: Final = 10
+
+#: How much longer it does for who asks while another one does, in seconds; a broker that is stuck takes 5 of them.
+_DOES_FOR_S: Final = 10.0
 
 _MINUTES: Final = 60
 _HOURS: Final = 7 * 24
@@ -39,6 +42,9 @@ class Overview:
     hours: Series
     workers: Sequence[WorkerSeen]
     dispatchers: Sequence[WorkerSeen]
+    #: Who was there within the last hour, and was not seen any more.
+    gone_workers: Sequence[WorkerSeen]
+    gone_dispatchers: Sequence[WorkerSeen]
     hold: Hold | None
     #: Ids in the broker's queue; None if it does not say, for the reason that follows.
     queue: int | None
@@ -54,16 +60,24 @@ class Overseer:
         heartbeats: knows who works.
         hold: knows whether the relay is held.
         queue: knows the broker's queue.
+        clock: tells the time for the age of what is known, in seconds.
     """
 
     def __init__(
-        self, database: Database, tallies: Tallies, heartbeats: Heartbeats, hold: RelayHold, queue: Depth
+        self,
+        database: Database,
+        tallies: Tallies,
+        heartbeats: Heartbeats,
+        hold: RelayHold,
+        queue: Depth,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._tallies = tallies
         self._heartbeats = heartbeats
         self._hold = hold
         self._queue = queue
+        self._clock = clock
         self._asking = threading.Lock()
         self._known: Overview | None = None
         self._good_until = float("-inf")
@@ -75,18 +89,20 @@ class Overseer:
             OutboxUnavailableError: if the database is away.
         """
         known = self._known
-        if known and (time.monotonic() < self._good_until or self._asking.locked()):
+        late_s = self._clock() - self._good_until
+        if known and (late_s < 0 or (late_s < _DOES_FOR_S and self._asking.locked())):
             return known
         with self._asking:
-            if self._known is None or time.monotonic() >= self._good_until:
-                began = time.monotonic()
-                self._known = self._ask()
-                ended = time.monotonic()
+            if self._known is None or self._clock() >= self._good_until:
+                # A broker that does not answer is waited for, and costs nothing.
+                queue, trouble = self._depth()
+                began = self._clock()
+                self._known = self._ask(queue, trouble)
+                ended = self._clock()
                 self._good_until = ended + max(_FRESH_FOR_S, _TIMES * (ended - began))
             return self._known
 
-    def _ask(self) -> Overview:
-        queue, trouble = self._depth()
+    def _ask(self, queue: int | None, trouble: str) -> Overview:
         return Overview(
             states=read_totals(self._database).now,
             oldest_waiting=self._tallies.oldest_waiting(),
@@ -94,6 +110,8 @@ class Overseer:
             hours=self._tallies.series(HOUR_MS, _HOURS),
             workers=self._heartbeats.alive(Role.WORKER),
             dispatchers=self._heartbeats.alive(Role.DISPATCHER),
+            gone_workers=self._heartbeats.gone(Role.WORKER),
+            gone_dispatchers=self._heartbeats.gone(Role.DISPATCHER),
             hold=self._hold.read(),
             queue=queue,
             queue_trouble=trouble,

@@ -23,6 +23,7 @@ def overview_document(overview: Overview) -> dict[str, Any]:
         "hours": _series(overview.hours),
         "workers": _seen(overview.workers),
         "dispatchers": _seen(overview.dispatchers),
+        "gone": {"workers": _seen(overview.gone_workers), "dispatchers": _seen(overview.gone_dispatchers)},
         "hold": _hold(overview.hold),
         "queue": {"length": overview.queue, **trouble},
     }

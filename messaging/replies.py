@@ -19,6 +19,9 @@ _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 _JSON: Final = ("Content-Type", "application/json")
 _PROBLEM: Final = ("Content-Type", "application/problem+json")
 
+#: What a reply without content has none of.
+_OF_CONTENT: Final = ("Content-Type", "Content-Length")
+
 #: On every reply: nothing of ours may be kept by a cache, taken for another type or found by a search, and an address
 #: or a key in a URL must not be told to the next site.
 _ALWAYS: Final = (
@@ -83,9 +86,15 @@ def kept(reply: Reply, how: str) -> Reply:
     return Reply(reply.status, headers, reply.body)
 
 
-def not_modified(request: Request, headers: Headers) -> Reply:
-    """Make a reply that says that the client has what it asks for already (RFC 9110, section 15.4.5)."""
-    return Reply(_STATUS_LINES[HTTPStatus.NOT_MODIFIED], [("X-Request-ID", request.id), *_ALWAYS, *headers], b"")
+def not_modified(reply: Reply) -> Reply:
+    """Make a reply that says that the client has what it asks for already.
+
+    Args:
+        reply: what it would get otherwise.
+    """
+    # RFC 9110, section 15.4.5: a 304 has the header fields that a 200 would have had, as far as caches need them.
+    headers = [(name, value) for name, value in reply.headers if name not in _OF_CONTENT]
+    return Reply(_STATUS_LINES[HTTPStatus.NOT_MODIFIED], headers, b"")
 
 
 def render_error(request_id: str, error: RequestError, *, as_json: bool) -> Reply:

@@ -1,7 +1,10 @@
 """Root of the web process: puts it together, runs it, ends it in order."""
 
 import logging
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +15,16 @@ from config.logs import configure_logging, say
 from config.masking import mask
 from config.processor import keep_to_one_processor
 from config.settings import MIB, Settings
-from config.start import USED_WRONGLY, exit_with
+from config.start import FAILED, USED_WRONGLY, exit_with
 from config.uncaught import log_uncaught
+from config.values import Endpoint
 from messaging.assembly import assemble_web
 from messaging.exposure import words_at_start
+from messaging.first_key import show_first_key
+from messaging.keys import Keys
 from messaging.outbox.database import Database
 from messaging.outbox.errors import OutboxError
-from messaging.server import ListenError, Server
+from messaging.server import ListenError, Server, TakenError
 from messaging.talktome import TalktomeLog
 from workers.assembly import assemble_worker
 from workers.composing import source
@@ -29,6 +35,8 @@ _LOG: Final = logging.getLogger(__name__)
 #: Where the talktome log goes when its usual place cannot be written and nobody asked for that.
 FALLBACK_LOG: Final = Path("var/messaging_system.log")
 
+_WRITABLE: Final = "a file that can be, in a folder that can be, too, where it is rotated"
+
 #: Requests to the internal side that are answered at the same time.
 _INTERNAL_THREADS: Final = 2
 
@@ -37,8 +45,13 @@ _PUBLISHER_STOP_S: Final = 1.0
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-def serve(settings: Settings) -> None:
-    """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT."""
+def serve(settings: Settings, *, first_key: bool = False) -> None:
+    """Run the web process, with workers inside if the broker is the embedded one, until SIGTERM or SIGINT.
+
+    Args:
+        settings: what the environment decides.
+        first_key: whether a key is made and shown where there is none.
+    """
     _prepare_process(settings)
     database = Database(settings.database_url)
     try:
@@ -48,9 +61,13 @@ def serve(settings: Settings) -> None:
         embedded = EmbeddedWorker(workers, settings.worker_threads) if workers else None
         broker = workers.broker if workers else make_broker(settings.broker_url, [])
         web = assemble_web(settings, database, broker, talktome, source)
-        public = Server(web.public, settings.listen, settings.web_threads, settings.max_body_bytes)
-        internal = Server(web.internal, settings.internal_listen, _INTERNAL_THREADS, settings.max_body_bytes)
-    except (OutboxError, ListenError) as error:
+        with _named("LISTEN", settings.listen):
+            public = Server(web.public, settings.listen, settings.web_threads, settings.max_body_bytes)
+        with _named("INTERNAL_LISTEN", settings.internal_listen):
+            internal = Server(web.internal, settings.internal_listen, _INTERNAL_THREADS, settings.max_body_bytes)
+        if first_key:
+            show_first_key(Keys(database), public.endpoint)
+    except OutboxError as error:
         exit_with(error)
     except SettingError as error:
         exit_with(error, USED_WRONGLY)
@@ -62,8 +79,8 @@ def serve(settings: Settings) -> None:
             embedded.start()
         except OutboxError as error:
             exit_with(error)
-    internal.start()
-    public.start()
+    internal.start(_end_process)
+    public.start(_end_process)
     _say_where(settings, public, internal, talktome)
     _wait_for_stop_signal()
 
@@ -81,6 +98,13 @@ def serve(settings: Settings) -> None:
         embedded.join()
     database.close()
     talktome.close()
+    if public.died or internal.died:
+        raise SystemExit(FAILED)
+
+
+def _end_process() -> None:
+    """Begin the end that SIGTERM begins: whoever started this process knows what to do when it is gone."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _prepare_process(settings: Settings) -> None:
@@ -88,6 +112,17 @@ def _prepare_process(settings: Settings) -> None:
     open_files.allow_many()
     configure_logging(settings.log_format, settings.log_level)
     log_uncaught()
+
+
+@contextmanager
+def _named(setting: str, where: Endpoint) -> Iterator[None]:
+    """Exit where it cannot be listened on, with a line that names the setting: a bad value, or one for another time."""
+    try:
+        yield
+    except ListenError as error:
+        problem = f'"{where}" cannot be listened on ({error})'
+        allowed = "an address of this machine, with a port that is free and that this user may listen on"
+        exit_with(SettingError(setting, problem, allowed), FAILED if isinstance(error, TakenError) else USED_WRONGLY)
 
 
 def _open_talktome(settings: Settings) -> TalktomeLog:
@@ -102,14 +137,14 @@ def _open_talktome(settings: Settings) -> TalktomeLog:
     except OSError as error:
         if "TALKTOME_LOG" in settings.given:
             problem = f"{log.path} cannot be written ({error.strerror})"
-            raise SettingError("TALKTOME_LOG", problem, "a file that can be") from None
+            raise SettingError("TALKTOME_LOG", problem, _WRITABLE) from None
         log = talktome_at(FALLBACK_LOG, settings)
         try:
             FALLBACK_LOG.parent.mkdir(parents=True, exist_ok=True)
             log.check()
         except OSError:
             problem = f"neither {settings.talktome_log} nor {FALLBACK_LOG} can be written"
-            raise SettingError("TALKTOME_LOG", problem, "a file that can be") from None
+            raise SettingError("TALKTOME_LOG", problem, _WRITABLE) from None
     return log
 
 

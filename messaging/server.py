@@ -1,10 +1,12 @@
 """Waitress, with its limits set on purpose and an end that answers every request it has begun."""
 
+import errno
 import select
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
@@ -52,7 +54,11 @@ LINGER_S: Final = 0.5
 
 
 class ListenError(MessagingError):
-    """Raised when an address is taken, or is not one of this machine."""
+    """Raised when an address is not one of this machine, or not one that this user may listen on."""
+
+
+class TakenError(ListenError):
+    """Raised when another program listens there: the address itself is good."""
 
 
 class Server:
@@ -65,7 +71,7 @@ class Server:
         max_body_bytes: a larger body is refused.
 
     Raises:
-        ListenError: if the endpoint cannot be listened on.
+        ListenError: if the endpoint cannot be listened on; the text says why.
     """
 
     def __init__(self, application: Wsgi, endpoint: Endpoint, threads: int, max_body_bytes: int) -> None:
@@ -74,7 +80,7 @@ class Server:
             listener = socket.create_server(endpoint, family=family, backlog=_BACKLOG)
         except OSError as error:
             reason = str(error.strerror).partition(" (while")[0]  # the standard library adds the address again
-            raise ListenError(f"{endpoint} cannot be listened on: {reason}") from error
+            raise (TakenError if error.errno == errno.EADDRINUSE else ListenError)(reason) from error
         # Each connection that it accepts has the same.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self.endpoint = Endpoint(*listener.getsockname()[:2])
@@ -82,12 +88,21 @@ class Server:
         self._watched: dict[int, Any] = {}
         self._server = _make(application, listener, threads, max_body_bytes, self._watched)
         self._stopping = threading.Event()
+        #: Whether it ended by an error.
+        self.died = False
+        self._if_it_dies: Callable[[], None] = lambda: None
         self._told = False
         #: Held while the loop is told: it may be awake already, and must not close what it is told by.
         self._telling = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"server-{self.endpoint.port}")
 
-    def start(self) -> None:
+    def start(self, if_it_dies: Callable[[], None] = lambda: None) -> None:
+        """Begin to answer.
+
+        Args:
+            if_it_dies: called when it has ended and nobody has told it to: nothing is answered any more.
+        """
+        self._if_it_dies = if_it_dies
         self._thread.start()
 
     def stop(self) -> None:
@@ -102,9 +117,15 @@ class Server:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._poll(1.0)
-        self._drain()
+        try:
+            while not self._stopping.is_set():
+                self._poll(1.0)
+            self._drain()
+        except BaseException:
+            self.died = True
+            if not self._stopping.is_set():
+                self._if_it_dies()
+            raise
 
     def _drain(self) -> None:
         """Answer what was begun, each answer the last on its connection."""

@@ -30,6 +30,11 @@ class _Waiter:
     final: threading.Event = field(default_factory=threading.Event)
 
 
+def most_waiting(threads: int) -> int:
+    """How many of so many threads may wait for mails: the others are left for other requests."""
+    return min(threads - 1, max(1, threads // 4))
+
+
 class Waits:
     """Lets threads wait for mails; whoever sends those may be another process.
 
@@ -55,7 +60,7 @@ class Waits:
             self._waiters.add(waiter)
             start, self._asking = not self._asking, True
         if start:
-            threading.Thread(target=self._ask, name="waits", daemon=True).start()
+            self._start()
         waiter.final.wait(timeout_s)
         with self._lock:
             self._waiters.discard(waiter)
@@ -64,10 +69,33 @@ class Waits:
         """Let all who wait go on."""
         self._ending.set()
         with self._lock:
-            for waiter in self._waiters:
-                waiter.final.set()
+            self._let_go()
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._ask, name="waits", daemon=True).start()
+        except RuntimeError as error:  # the machine has no room for another one
+            _LOG.error("nobody can wait for mails now: %s", error)
+            self._give_up()
 
     def _ask(self) -> None:
+        try:
+            self._ask_while_any()
+        except Exception:
+            _LOG.exception("asking whether mails are final failed in a way that nobody thought of")
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Let all who wait go on, and have the next one start anew."""
+        with self._lock:
+            self._asking = False
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for waiter in self._waiters:
+            waiter.final.set()
+
+    def _ask_while_any(self) -> None:
         while True:
             with self._lock:
                 waiters = list(self._waiters)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -83,20 +84,18 @@ def _broker(settings: Settings) -> Iterator[RabbitMQ | None]:
 def environ_of_parts(
     settings: Settings, environ: Mapping[str, str], edge: Edge, node: RabbitMQ | None
 ) -> dict[str, str]:
-    """What web process and workers are told, beside what the operator says."""
-    # Whether it was set or not: what strangers may do through Nginx is said at the start.
-    up = dict(environ, PYTHONUNBUFFERED="1", EDGE_LISTEN=edge.listen)
+    """What web process and workers are told, with what the operator says."""
+    # EDGE_LISTEN whether it was set or not: what strangers may do through Nginx is said at the start.
+    ours = _settings_of_ours(settings, environ, node)
+    up = {**environ, **ours, "PYTHONUNBUFFERED": "1", "EDGE_LISTEN": edge.listen}
     if node:
         up.pop("BROKER_URL_FILE", None)
-        up["BROKER_URL"] = node.url
-    if not up.get("PROXY_ADDRESSES"):
-        # What calls an address of its own machine calls from that address: only Nginx here, and other local programs.
-        up["PROXY_ADDRESSES"] = reachable(settings.listen).host
     return up
 
 
 def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: RabbitMQ | None) -> int:
     up = environ_of_parts(settings, environ, edge, node)
+    ours = _settings_of_ours(settings, environ, node)
     python = [sys.executable, "-m"]
     sizes = ["-p", str(_WORKER_PROCESSES), "-t", str(settings.worker_threads)]
     parts = [
@@ -105,7 +104,7 @@ def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: Rabbi
         Part("nginx", edge.prepare(), up, end_by=signal.SIGQUIT, ends_first=True),
     ]
     ended = threading.Event()
-    attendant = threading.Thread(target=lambda: _attend(manager, edge, node, _lines(settings, edge, node), ended))
+    attendant = threading.Thread(target=lambda: _attend(manager, edge, node, _lines(settings, edge, node, ours), ended))
     manager = Manager(parts, on_started=attendant.start)
     manager.loop()
     ended.set()
@@ -119,6 +118,16 @@ def _run(settings: Settings, environ: Mapping[str, str], edge: Edge, node: Rabbi
         return 0
     _say("something ended by itself or had to be killed, and everything else was stopped")
     return FAILED
+
+
+def _settings_of_ours(settings: Settings, environ: Mapping[str, str], node: RabbitMQ | None) -> dict[str, str]:
+    """What the parts are told beside the settings."""
+    # Without the name and password: they are those that every client takes where it is given none.
+    ours = {"BROKER_URL": f"amqp://127.0.0.1:{node.port}"} if node else {}
+    if not environ.get("PROXY_ADDRESSES"):
+        # What calls an address of its own machine calls from that address: only Nginx here, and other local programs.
+        ours["PROXY_ADDRESSES"] = reachable(settings.listen).host
+    return ours
 
 
 def _attend(manager: Manager, edge: Edge, node: RabbitMQ | None, lines: Sequence[str], ended: threading.Event) -> None:
@@ -139,7 +148,7 @@ def _attend(manager: Manager, edge: Edge, node: RabbitMQ | None, lines: Sequence
             patient_until += _UP_S
 
 
-def _lines(settings: Settings, edge: Edge, node: RabbitMQ | None) -> list[str]:
+def _lines(settings: Settings, edge: Edge, node: RabbitMQ | None, ours: Mapping[str, str]) -> list[str]:
     url = f"http://{reachable(endpoint(edge.listen))}"
     if node:
         taken = "" if node.management_port == _MANAGEMENT_PORT else f" ({_MANAGEMENT_PORT} is taken)"
@@ -156,8 +165,17 @@ def _lines(settings: Settings, edge: Edge, node: RabbitMQ | None) -> list[str]:
         "Try:",
         f"  curl '{url}/?sendmail=me@example.com'",
         f"  curl '{url}/?talktome'",
+        *_beside(ours),
         "Ctrl-C stops all of it.",
     ]
+
+
+def _beside(ours: Mapping[str, str]) -> list[str]:
+    """How commands are run so that they look at the same broker, and know the same proxy."""
+    if not ours:
+        return []
+    words = " ".join(f"{name}={shlex.quote(value)}" for name, value in ours.items())
+    return ["In another terminal, before doctor, status and other commands:", f"  export {words}"]
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -137,6 +137,7 @@ def test_importing_opens_nothing_reads_no_environment_starts_no_thread_and_confi
     assert (probe.returncode, probe.stdout, probe.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_listed_as_a_dependency() -> None:
     assert _distributions(iter(_TREES.values())) <= _names(_PYPROJECT["project"]["dependencies"])
 

@@ -37,7 +37,7 @@ SHOWN: Final = {
     "Settings": {"greeting_subject", "greeting_text", "log_format", "log_level", "given"},
     "SmtpRelay": {"host"},
     "Some": {"after"},
-    "Steered": {"after"},
+    "Steered": {"after", "trouble"},
     "Use": {"about"},
     "Waiting": {"id"},
     "WorkerSeen": {"name", "host"},

@@ -52,7 +52,7 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
     due = DueMails(database, settings.poison_limit, lease_s=settings.lease_s, watch_s=watch_s)
     hold = RelayHold(database, settings.hold_probe_s)
     leases = Leases(claims)
-    transport = make_transport(settings.relay)
+    transport = make_transport(settings.relay, hold.takes_mails)
     delivery = Delivery(claims, leases, hold, transport, settings.retry_schedule_s)
     heartbeats = Heartbeats(database)
     broker = make_broker(settings.broker_url, [])
@@ -66,5 +66,5 @@ def assemble_worker(settings: Settings, database: Database, forks: list[Callable
     return WorkerParts(broker, due, dispatcher, dispatcher_thread)
 
 
-def make_transport(relay: Relay) -> Transport:
-    return MaildirTransport(relay.path) if isinstance(relay, Maildir) else SmtpTransport(relay)
+def make_transport(relay: Relay, takes_mails: Callable[[], bool]) -> Transport:
+    return MaildirTransport(relay.path) if isinstance(relay, Maildir) else SmtpTransport(relay, takes_mails=takes_mails)

@@ -15,8 +15,8 @@ from messaging.outbox.records import Attempt, Claim, Finish, Outcome
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
 from workers.composing import compose
-from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
-from workers.leases import Leases
+from workers.errors import BusyError, DeliveryError, NotTriedError, RefusedError, RelayError
+from workers.leases import Lease, Leases
 from workers.policy import next_wait_s
 from workers.transports.transport import Transport
 
@@ -71,8 +71,8 @@ class Delivery:
             _LOG.debug("mail %s: nothing to claim", mail_id)
             return
         _LOG.debug("mail %s is claimed", mail_id)
-        with self._leases.hold(claim):
-            finish = self._try(claim)
+        with self._leases.hold(claim) as lease:
+            finish = self._try(claim, lease)
             self._insist(lambda: self._write_down(finish), mail_id)
         if claim.is_probe and _relay_answered(finish.attempt):
             _LOG.warning("the relay answers again: mails are sent")
@@ -93,13 +93,16 @@ class Delivery:
         """Insist no more on writing down what cannot be written: what the relay has taken may be sent once more."""
         self._given_up.set()
 
-    def _try(self, claim: Claim) -> Finish:
+    def _try(self, claim: Claim, lease: Lease) -> Finish:
         mail, started_at = claim.mail, clock_ms()
         try:
             composed = compose(mail, claim.extras)
             if mail.test:
                 return _tested(claim, started_at)
-            receipt = self._transport.deliver(composed)
+            receipt = self._transport.deliver(composed, lease.holds)
+        except NotTriedError as error:
+            _LOG.warning("mail %s is not sent now: %s", mail.id, error)
+            return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=None)
         except DeliveryError as error:
             times = (started_at, error.connect_ms, error.transfer_ms)
             return self._after(claim, error, Attempt(mail.attempts, *times, _outcome(error), error.code, error.reply))

@@ -35,8 +35,8 @@ _CLOSE_S: Final = 1.0
 BATCH: Final = 500
 
 #: A mail that the broker has confirmed is published again only while fewer ids than this lie in the broker's queue, or
-#: so many fewer than there are mails that wait: else the long queue is taken as the reason why no worker has claimed
-#: it, and a backlog does not multiply itself.
+#: so many fewer than it has confirmed of those that wait: else the long queue is taken as the reason why no worker has
+#: claimed it, and a backlog does not multiply itself.
 REPUBLISH_BELOW: Final = 1_000
 
 
@@ -130,7 +130,7 @@ class Dispatcher:
     def _lacks_ids(self) -> bool:
         """Whether the broker has lost ids, as far as their number tells."""
         depth = self._queue.depth()
-        return depth < REPUBLISH_BELOW or depth + REPUBLISH_BELOW <= self._due.count_queued()
+        return depth < REPUBLISH_BELOW or depth + REPUBLISH_BELOW <= self._due.count_published()
 
     def _tell(self, poison: Sequence[str]) -> None:
         for mail_id in poison:

@@ -35,5 +35,20 @@ class BusyError(DeliveryError):
         self.retry_after_s = retry_after_s
 
 
+class NotTriedError(DeliveryError):
+    """Base of what is raised where the relay was not asked to take the mail."""
+
+
+class CrowdedError(NotTriedError):
+    """Raised when the relay takes mails, and takes no more connections."""
+
+
+class LeaseEndedError(NotTriedError):
+    """Raised when another worker may have the mail by now."""
+
+    def __init__(self) -> None:
+        super().__init__("this worker stood still for longer than its lease, another one may have it")
+
+
 class RelayError(DeliveryError):
     """Raised when the relay is away or refuses us: whatever is wrong, it is not this mail."""

@@ -23,10 +23,13 @@ _LOGIN_CODES: Final = frozenset({454, 530, 534, 535, 538})
 _RELAY_ENHANCED: Final = frozenset({"5.4.5", "5.7.8", "5.7.9", "5.7.14"})
 
 _ENHANCED: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+# A time of day ("try again at 12:30:00") is none: hours, minutes and seconds are a wait after "in" only.
 _RETRY_AFTER: Final = re.compile(
-    r"\b(?:try|retry|wait)\b.{0,30}?\b(\d{1,6})\s*(s|sec|min|minute|h|hour|second)s?\b", re.IGNORECASE
+    r"\b(?:try|retry|wait|come back|gr[ae]y-?list(?:ed|ing) for)\b.{0,30}?\b"
+    r"(?:in (\d{1,3}):(\d\d):(\d\d)|(\d{1,6})\s*(s|sec|second|m|min|minute|h|hr|hour|d|day)s?)\b",
+    re.IGNORECASE,
 )
-_UNIT_S: Final = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
+_UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Stage(StrEnum):
@@ -74,6 +77,11 @@ def _fault(stage: Stage, code: int, reply: str) -> DeliveryError:
     return RefusedError(reply, code) if permanent else BusyError(reply, code, _asked_for_s(reply))
 
 
+def is_full(error: RelayError) -> bool:
+    """Whether a relay that did not let us in may just have enough connections; a login is another matter."""
+    return error.code is not None and 400 <= error.code <= 499 and error.code not in _LOGIN_CODES
+
+
 def lost(stage: Stage, reason: str) -> DeliveryError:
     """Make the error of a connection that ended, or fell silent, where an answer was due."""
     error: DeliveryError
@@ -105,7 +113,12 @@ def next_wait_s(schedule_s: Sequence[float], attempts: int, asked_for_s: float |
 
 def _asked_for_s(reply: str) -> float | None:
     match = _RETRY_AFTER.search(reply)
-    return min(int(match[1]) * _UNIT_S[match[2].lower()], MOST_RETRY_AFTER_S) if match else None
+    if not match:
+        return None
+    hours, minutes, seconds, number, unit = match.groups()
+    parts = ((number, _UNIT_S[unit[0].lower()]),) if number else ((hours, 3600), (minutes, 60), (seconds, 1))
+    asked_s = sum(int(count) * unit_s for count, unit_s in parts)
+    return min(asked_s, MOST_RETRY_AFTER_S)
 
 
 def _random(low: float, high: float) -> float:

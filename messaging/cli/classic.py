@@ -3,6 +3,7 @@
 Who wrote such a message cannot be asked again: what a mail may not have is left out, and no reason to refuse it.
 """
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses
+from hashlib import sha256
 from typing import Any, Final
 
 from config.values import MOST_SUBJECT, is_one_line
@@ -44,6 +46,13 @@ class Classic:
     recipients: Sequence[str] = field(repr=False)
     #: The fields of a mail but for `to`: nobody who gets it is told who else does.
     mail: dict[str, Any] = field(repr=False)
+    #: What tells it from all other messages; empty where nothing in it does: a job that says the same each time means
+    #: each of them.
+    identity: bytes = field(default=b"", repr=False)
+
+    def key_for(self, recipient: str) -> str:
+        """The same each time that this message is handed over for this recipient, or empty."""
+        return sha256(self.identity + b"\0" + recipient.encode()).hexdigest() if self.identity else ""
 
 
 def until_dot(message: bytes) -> bytes:
@@ -72,7 +81,9 @@ def read_message(message: bytes) -> Classic:
         mail["reply_to"] = reply_to
     if files:
         mail["attachments"] = files[:_MOST_FILES]
-    return Classic(addresses(field for name in _TO for field in _fields(parsed, name)), mail)
+    # RFC 5322, sections 3.6.1 and 3.6.4: who tries again hands over the same of both, and nobody else does.
+    identity = sha256(message).digest() if parsed["Message-ID"] or parsed["Date"] else b""
+    return Classic(addresses(field for name in _TO for field in _fields(parsed, name)), mail, identity)
 
 
 def addresses(texts: Iterator[str] | Sequence[str]) -> list[str]:
@@ -134,7 +145,9 @@ def _bytes(part: "Message[str, str]") -> bytes:
 def _text(part: "Message[str, str]") -> str:
     content = _bytes(part)
     try:
-        text = content.decode(part.get_content_charset("utf-8"), "replace")
+        charset = codecs.lookup(part.get_content_charset("utf-8")).name
+        # UTF-8 has ASCII in it, and cron, where no locale is set, labels as the one what is the other.
+        text = content.decode("utf-8" if charset == "ascii" else charset, "replace")
     except (LookupError, ValueError):
         text = content.decode("utf-8", "replace")
     text = text.encode("utf-8", "replace").decode()  # UTF-7 and others have lone surrogates

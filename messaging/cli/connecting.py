@@ -16,8 +16,11 @@ KEY: Final = "MESSAGING_KEY"
 
 
 @contextmanager
-def connected() -> Iterator[Service]:
+def connected(*, anew: bool = False) -> Iterator[Service]:
     """The service. Of the two ways to it only the one that is used is imported: the other takes long on small devices.
+
+    Args:
+        anew: whether an empty database is made where there is none.
 
     Raises:
         SettingError: if the environment has a value that cannot be used.
@@ -31,11 +34,11 @@ def connected() -> Iterator[Service]:
         return
     gc.disable()  # of what is imported nothing is garbage: to look for some is a tenth of the time
     from config.settings import Settings
-    from messaging.cli.local import LocalService, opened
+    from messaging.cli.local import LocalService, found, opened
 
     gc.enable()
     settings = Settings.load(environ)
-    with opened(settings) as database:
+    with (opened if anew else found)(settings) as database:
         yield LocalService(settings, database)
 
 

@@ -6,9 +6,13 @@ from typing import Final
 
 from messaging.cli.paging import PAGE, newest
 from messaging.cli.service import Document, Selection, Service
+from messaging.outbox.ids import first_id, time_of
 
 #: New mails of one look at the most, and unfinished ones that are followed; of the others the oldest are left alone.
 _MOST: Final = 2_000
+
+#: So long after a newer mail one may still come, in milliseconds: an id is made before its mail is stored.
+_LATE_MS: Final = 3_000
 
 #: Of those that are followed and no longer among the newest, so many are asked for at each look, in turns.
 _ASKED: Final = 5
@@ -24,6 +28,9 @@ class Following:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._newest = ""
+        #: Mails from this id on are told of when they are seen first; of those, the ones that were.
+        self._since = ""
+        self._recent: set[str] = set()
         #: The mails that are not final, the one that was asked for last at the end, and what was told of each.
         self._open: OrderedDict[str, object] = OrderedDict()
 
@@ -32,6 +39,9 @@ class Following:
         mails = self._service.page(Selection(), PAGE)["emails"]
         for mail in reversed(mails):
             self._note(mail)
+        if len(mails) == PAGE:
+            self._since = mails[-1]["id"]
+        self._look_back()
         return list(reversed(mails[:lines]))
 
     def look(self) -> list[Document]:
@@ -39,12 +49,19 @@ class Following:
         mails = self._since_newest()
         news = [mail for mail in reversed(mails) if self._is_news(mail)]
         seen = {mail["id"] for mail in mails}
+        self._look_back()
         return [*self._old_news(seen), *news]
+
+    def _look_back(self) -> None:
+        """Forget which mails were seen, but for the last few seconds'."""
+        if self._newest:
+            self._since = max(self._since, first_id(time_of(self._newest) - _LATE_MS))
+        self._recent = {each for each in self._recent if each >= self._since}
 
     def _since_newest(self) -> list[Document]:
         """The newest page, and those before it as far as they are new."""
         mails = list(self._service.page(Selection(), PAGE)["emails"])
-        while mails and self._newest < mails[-1]["id"] and len(mails) < _MOST:
+        while mails and self._since < mails[-1]["id"] and len(mails) < _MOST:
             older, _ = newest(self._service, Selection(before=mails[-1]["id"]), PAGE)
             if not older:
                 break
@@ -63,13 +80,14 @@ class Following:
 
     def _is_news(self, mail: Document) -> bool:
         known = self._open.get(mail["id"])
-        is_new = mail["id"] > self._newest
+        is_new = mail["id"] >= self._since and mail["id"] not in self._recent
         self._note(mail)
         # One that is final, and neither new nor followed, was told of; one that is open again was retried.
         return is_new or (known is not None if mail["final"] else known != _gist(mail))
 
     def _note(self, mail: Document) -> None:
         self._newest = max(self._newest, mail["id"])
+        self._recent.add(mail["id"])
         if mail["final"]:
             self._open.pop(mail["id"], None)
             return

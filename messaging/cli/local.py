@@ -5,12 +5,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Final
+
+from sqlalchemy import make_url
 
 from config.settings import Settings
 from messaging.addresses import is_among, parse_recipient
 from messaging.cli.errors import AwayError, RefusedError
 from messaging.cli.service import Deed, Document, Selection, Some
+from messaging.draft import Draft
 from messaging.enclosures import ATTACHMENTS
 from messaging.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RequestError, TooLargeError
 from messaging.filtering import next_url, parse_filter
@@ -67,6 +71,22 @@ def opened(settings: Settings) -> Iterator[Database]:
 
 
 @contextmanager
+def found(settings: Settings) -> Iterator[Database]:
+    """The same where there is one; for whoever looks at mails, or does something to them, an empty one is a mistake.
+
+    Raises:
+        AwayError: also where there is none.
+    """
+    path = Path(make_url(settings.database_url.reveal()).database or "")
+    if not path.exists():
+        raise AwayError(
+            f"DATABASE_URL: there is no database at {path}; the service makes it: python -m messaging serve"
+        )
+    with opened(settings) as database:
+        yield database
+
+
+@contextmanager
 def _told() -> Iterator[None]:
     """Turn what a client would be told into an error of the command."""
     try:
@@ -91,23 +111,28 @@ class LocalService:
         self._outbox = Outbox(database, publish_within_ms=0)
 
     @_told()
-    def send(self, mail: Document) -> Document:
+    def send(self, mail: Document, key: str = "") -> Document:  # noqa: ARG002 (what is stored here is known to be)
         settings = self._settings
         wanted = submission(dict(mail), _NAMES)
         recipient = parse_recipient(wanted.texts["to"], "to")
-        if not is_among(recipient, settings.allowed_recipients):
-            raise ForbiddenError("mail to this address is not allowed here", field="to")
+        self._check_recipient(recipient)
         self._check_size(mail)
         greeting = Greeting(settings.greeting_subject, settings.greeting_text)
         subject, text = wanted.texts.get("subject"), wanted.texts.get("text")
         draft = greeting.draft(recipient, subject, text, wanted.extras, _NAMES)
-        intake = Intake(self._outbox, Nobody(), settings.mail_from)
-        accepted = intake.accept(draft, uuid.uuid4().hex, test=False, terms=NO_TERMS)
-        return accepted_document(Sent(accepted.mail, repeated=False, replayed=False), self._remark())
+        return self._accept(draft, test=False)
+
+    @_told()
+    def resend(self, mail_id: str) -> Document:
+        mail = self._find(mail_id)
+        self._check_recipient(mail.recipient)
+        extras = self._outbox.extras(mail)
+        return self._accept(Draft(mail.recipient, mail.subject, mail.text, extras), test=mail.test)
 
     @_told()
     def read(self, mail_id: str) -> Document:
-        return self._shown(self._find(mail_id), self._remark())
+        mail = self._find(mail_id)
+        return full_document(mail, self._outbox.published_at(mail.id), self._outbox.attempts(mail.id), self._remark())
 
     @_told()
     def wait(self, mail_id: str, timeout_s: float) -> Document:
@@ -132,12 +157,13 @@ class LocalService:
 
     @_told()
     def steer(self, deed: Deed, mail_id: str) -> Document:
-        mail = self._find(mail_id)
         try:
-            steered = self._steering.do(_DEEDS[deed], mail.id) or mail
+            history = self._steering.do(_DEEDS[deed], mail_id)
         except StateForbidsError as error:
             raise ConflictError(error.state) from None
-        return self._shown(steered, "")
+        if history is None:
+            raise NotFoundError("there is no mail of this id")
+        return full_document(history.mail, history.published_at, history.attempts, "")
 
     @_told()
     def count(self, deed: Deed, selection: Selection) -> Document:
@@ -165,12 +191,18 @@ class LocalService:
             raise NotFoundError("there is no mail of this id")
         return mail
 
-    def _shown(self, mail: Mail, remark: str) -> Document:
-        return full_document(mail, self._outbox.published_at(mail.id), self._outbox.attempts(mail.id), remark)
-
     def _remark(self) -> str:
         hold = RelayHold(self._database, self._settings.hold_probe_s)
         return Outlook(hold, Heartbeats(self._database)).remark(in_full=True)
+
+    def _accept(self, draft: Draft, *, test: bool) -> Document:
+        intake = Intake(self._outbox, Nobody(), self._settings.mail_from)
+        accepted = intake.accept(draft, uuid.uuid4().hex, test=test, terms=NO_TERMS)
+        return accepted_document(Sent(accepted.mail, repeated=False, replayed=False), self._remark())
+
+    def _check_recipient(self, recipient: str) -> None:
+        if not is_among(recipient, self._settings.allowed_recipients):
+            raise ForbiddenError("mail to this address is not allowed here", field="to")
 
     def _check_size(self, mail: Document) -> None:
         """Refuse what is larger than a request may be."""

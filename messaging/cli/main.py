@@ -1,7 +1,9 @@
 """Root of the commands: finds the one that is asked for, runs it, and says in one line why it failed."""
 
 import argparse
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -21,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "tail": "the newest mails, and what becomes of them, until Ctrl-C",
     "retry": "have one mail tried again now, or all of a selection",
     "cancel": "withdraw one mail, or all of a selection",
+    "resend": "send a mail as another one was, with an id of its own",
     "prune": "remove mails that have been finished for long enough",
     "key": "API keys",
     "link": "make a URL that sends one mail without a key, or revoke all of them",
@@ -44,7 +47,7 @@ examples:
   python -m messaging doctor            look at every part, and say what is wrong and what to do
 
 Each command has a --help of its own. All work on the database of the settings of this folder; with MESSAGING_URL and
-MESSAGING_KEY set, send, sendmail, status, list, tail, retry and cancel ask the service at that URL instead.
+MESSAGING_KEY set, send, sendmail, status, list, tail, retry, cancel and resend ask that service instead.
 
 {EXIT_CODES}
 """
@@ -61,10 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     _open_missing()
+    _write_anything()
     try:
-        _run(arguments)
-        # Here, where it can still be told that nobody reads it.
-        sys.stdout.flush()
+        try:
+            _run(arguments)
+        finally:
+            # Here, where it can still be told that nobody reads it.
+            sys.stdout.flush()
     except SettingError as error:
         _exit(error, USED_WRONGLY)
     except CommandError as error:
@@ -73,8 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _exit(error, FAILED)
     except BrokenPipeError:
         # Python would try once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         raise SystemExit(NOBODY_READS) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_output()
+        _exit(f"the output cannot be written ({error.strerror})", FAILED)
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
 
@@ -120,10 +131,21 @@ def _open_missing() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
+def _write_anything() -> None:
+    """Have letters that a stream's encoding lacks replaced: in a locale without UTF-8 they would end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _module(name: str) -> Any:
     return importlib.import_module(f"messaging.cli.commands.{name}")
 
 
-def _exit(error: MessagingError, code: int) -> None:
+def _exit(error: MessagingError | str, code: int) -> None:
     print(f"messaging: {as_one_line(str(error))}", file=sys.stderr, flush=True)
     raise SystemExit(code)

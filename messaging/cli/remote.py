@@ -5,7 +5,8 @@ import http.client
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import SplitResult, urlencode, urlsplit
 
@@ -27,10 +28,26 @@ _PAUSE_S: Final = 0.5
 #: One that sends carries the same Idempotency-Key, and makes one mail.
 _AGAIN_AFTER_S: Final = (0.5, 2.0)
 _AWAY: Final = (502, 503, 504)
-_LATER: Final = (429, *_AWAY)
+_TOO_MANY: Final = 429
+_LATER: Final = (_TOO_MANY, *_AWAY)
+
+#: States of a mail to which a deed was done a moment ago.
+_DONE_IN: Final[Mapping[Deed, Collection[str]]] = {"cancel": ("canceled",), "retry": ("queued", "sending", "sent")}
 
 #: Bytes of an answer that are read: a list of 200 mails has a tenth of that.
 _MOST_ANSWER: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a request was answered with in the end."""
+
+    status: int
+    body: bytes = field(repr=False)
+    #: What is wrong, if something is and the body does not say what.
+    problem: str = field(repr=False)
+    #: Whether there were requests before it whose answers were lost.
+    repeated: bool
 
 
 class RemoteService:
@@ -58,9 +75,13 @@ class RemoteService:
             "ngrok-skip-browser-warning": "1",
         }
 
-    def send(self, mail: Document) -> Document:
-        headers = {"Idempotency-Key": uuid.uuid4().hex}
+    def send(self, mail: Document, key: str = "") -> Document:
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         return self._ask("POST", "/v1/emails", body=_in_json(mail), headers=headers)
+
+    def resend(self, mail_id: str) -> Document:
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        return self._ask("POST", f"{_path(mail_id)}/resend", body={}, headers=headers)
 
     def read(self, mail_id: str) -> Document:
         return self._ask("GET", _path(mail_id))
@@ -81,7 +102,13 @@ class RemoteService:
         return self._ask("GET", "/v1/overview")
 
     def steer(self, deed: Deed, mail_id: str) -> Document:
-        return self._ask("POST", f"{_path(mail_id)}/{deed}", body={})
+        answer = self._answer("POST", f"{_path(mail_id)}/{deed}", body={})
+        if answer.status == http.client.CONFLICT and answer.repeated:
+            # The request whose answer was lost may have done it.
+            mail = self.read(mail_id)
+            if mail["state"] in _DONE_IN[deed]:
+                return mail
+        return _document(answer)
 
     def count(self, deed: Deed, selection: Selection) -> Document:
         return self._ask("POST", f"/v1/emails/{deed}", body={**selection.parameters(), "dry_run": True})
@@ -89,14 +116,29 @@ class RemoteService:
     def steer_all(self, deed: Deed, some: Some, told: Callable[[int], None]) -> Document:
         after = {} if some.after is None else {"after": some.after}
         body = {**some.selection.parameters(), **after, "limit": some.limit}
-        document = self._ask("POST", f"/v1/emails/{deed}", body=body)
-        told(document["changed"])
-        return document
+        answer = self._answer("POST", f"/v1/emails/{deed}", body=body)
+        ends_at = time.monotonic() + _TIMEOUT_S
+        while answer.repeated and answer.status == _TOO_MANY and time.monotonic() < ends_at:
+            # The request whose answer was lost is still at it.
+            time.sleep(_PAUSE_S)
+            answer = replace(self._answer("POST", f"/v1/emails/{deed}", body=body), repeated=True)
+        document = _document(answer)
+        changed = document["changed"]
+        if answer.repeated and document["left"] is not None:  # what the one did whose answer was lost counts, too
+            changed = max(changed, some.among - document["left"])
+        told(changed)
+        return {**document, "changed": changed}
 
     def _ask(
         self, method: str, target: str, body: Document | None = None, headers: Mapping[str, str] | None = None
     ) -> Document:
-        data = None if body is None else json.dumps(body).encode()
+        return _document(self._answer(method, target, body, headers))
+
+    def _answer(
+        self, method: str, target: str, body: Document | None = None, headers: Mapping[str, str] | None = None
+    ) -> _Answer:
+        data = None if body is None else _encoded(body)
+        repeated = False
         for again_after_s in (*_AGAIN_AFTER_S, None):
             try:
                 status, answer = self._ask_once(method, target, data, headers or {})
@@ -108,9 +150,10 @@ class RemoteService:
             if again_after_s is None or (status and status not in _AWAY):
                 break
             time.sleep(again_after_s)
+            repeated = True
         if not status:
             raise AwayError(problem)
-        return _document(status, answer, problem)
+        return _Answer(status, answer, problem, repeated)
 
     def _ask_once(self, method: str, target: str, data: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         secure = self._parts.scheme == "https"
@@ -152,14 +195,23 @@ def _in_json(mail: Document) -> dict[str, Any]:
     return {**mail, "attachments": files}
 
 
-def _document(status: int, answer: bytes, problem: str) -> Document:
+def _encoded(body: Document) -> bytes:
+    """JSON in UTF-8: in ASCII a letter of another script has six bytes, and MAX_BODY_BYTES counts them."""
+    try:
+        return json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # it has lone surrogates: the service says what is wrong with them
+        return json.dumps(body).encode()
+
+
+def _document(answer: _Answer) -> Document:
     """The answer, if it is what was asked for.
 
     Raises:
         AwayError, RefusedError: with the service's words otherwise.
     """
+    status, problem = answer.status, answer.problem
     try:
-        document = json.loads(answer)
+        document = json.loads(answer.body)
     except ValueError:
         document = None
     if not isinstance(document, dict):

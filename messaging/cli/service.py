@@ -30,6 +30,8 @@ class Some:
 
     selection: Selection
     limit: int
+    #: How many of them there are in all, as far as is known.
+    among: int
     #: Of those, only the ones newer than the mail of this id.
     after: str | None = None
 
@@ -41,12 +43,17 @@ class Service(Protocol):
     do it.
     """
 
-    def send(self, mail: Document) -> Document:
+    def send(self, mail: Document, key: str = "") -> Document:
         """Have a mail accepted.
 
         Args:
             mail: what would be POSTed to `/v1/emails`, but with the contents of attachments as bytes.
+            key: tells it from every other mail of the last 24 h, if it can be told: over HTTP one that comes again
+                under its key, from another process, makes no second mail.
         """
+
+    def resend(self, mail_id: str) -> Document:
+        """Have a mail accepted as another one was."""
 
     def read(self, mail_id: str) -> Document:
         """Tell all that is known of a mail."""
@@ -68,6 +75,8 @@ class Service(Protocol):
 
     def steer_all(self, deed: Deed, some: Some, told: Callable[[int], None]) -> Document:
         """Do a deed to many mails; tells how many were `changed` and are `left`, and which ones they are `after`.
+
+        Where that was broken off, `left` is None, and `trouble` says why.
 
         Args:
             deed: what is done.

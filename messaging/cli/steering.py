@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from messaging.cli.arguments import add_json, add_selection
 from messaging.cli.connecting import connected
-from messaging.cli.errors import INTERRUPTED, UsageError
+from messaging.cli.errors import INTERRUPTED, AwayError, UsageError
 from messaging.cli.interrupts import Interrupts
 from messaging.cli.output import print_json, print_line, say
 from messaging.cli.progress import progress
@@ -53,12 +53,13 @@ def _steer_all(service: Service, deed: Deed, selection: Selection, options: argp
 
     Raises:
         SystemExit: with that code when it is interrupted.
+        AwayError: if it cannot go on; what was done by then is told.
     """
     counted = service.count(deed, selection)
     total = left = counted["left"]
     # Those that were there then, and no more: others may come, and what is tried again may be back at once.
     bound = replace(selection, before=counted["before"])
-    after, changed = None, 0
+    after, changed, trouble = None, 0, ""
     with Interrupts() as interrupts, progress(total, _DONE[deed]) as advance:
         while left and changed < total and not interrupts.came:
             before = changed
@@ -70,17 +71,29 @@ def _steer_all(service: Service, deed: Deed, selection: Selection, options: argp
                 interrupts.check()
 
             try:
-                steered = service.steer_all(deed, Some(bound, min(MOST_AT_ONCE, total - changed), after), told)
+                some = Some(bound, min(MOST_AT_ONCE, total - changed), left, after)
+                steered = service.steer_all(deed, some, told)
             except KeyboardInterrupt:
                 break
-            left, after = steered["left"], steered["after"]
-    if interrupts.came:
+            except AwayError as error:
+                if not changed:
+                    raise
+                left, trouble = None, str(error)
+            else:
+                left, after, trouble = steered["left"], steered["after"], steered.get("trouble", "")
+    if interrupts.came and not trouble:
         say("interrupted; the others are as they were")
         left = service.count(deed, bound)["left"]
-    line = f"{changed} mails {_DONE[deed]}, {left} left"
-    _show(line, {"dry_run": False, "changed": changed, "left": left}, options)
+    _tell(deed, changed, left, options)
+    if trouble:
+        raise AwayError(trouble)
     if interrupts.came:
         raise SystemExit(INTERRUPTED)
+
+
+def _tell(deed: Deed, changed: int, left: int | None, options: argparse.Namespace) -> None:
+    line = f"{changed} mails {_DONE[deed]}, {'others may be' if left is None else left} left"
+    _show(line, {"dry_run": False, "changed": changed, "left": left}, options)
 
 
 def _show(line: str, document: object, options: argparse.Namespace) -> None:

@@ -3,6 +3,12 @@
 from messaging.cli.service import Document
 
 
+def accepted_words(mail: Document) -> str:
+    """The id, for whom it is, and why it has to wait, if it has to."""
+    remark = f" ({mail['remark']})" if mail.get("remark") else ""
+    return f"{mail['id']} accepted for {mail['to']}{remark}"
+
+
 def state_words(mail: Document) -> str:
     """The state, since when or until when, and the relay's last words."""
     words = str(mail["state"])

@@ -15,11 +15,12 @@ from messaging.doctor.checks.broker import check_broker
 from messaging.doctor.checks.clock import check_clock
 from messaging.doctor.checks.database import check_database
 from messaging.doctor.checks.exposure import check_exposure
+from messaging.doctor.checks.hops import check_hops
 from messaging.doctor.checks.mail import check_mail
-from messaging.doctor.checks.reach import check_hops, check_reach
+from messaging.doctor.checks.reach import check_reach
 from messaging.doctor.checks.relay import check_relay
 from messaging.doctor.checks.sender import check_sender
-from messaging.doctor.checks.settings import read_settings, tell_settings
+from messaging.doctor.checks.settings import read_environment, read_settings, tell_settings
 from messaging.doctor.checks.talktome import check_talktome
 from messaging.doctor.checks.workers import check_workers
 from messaging.doctor.finding import Check, Finding, find
@@ -44,7 +45,7 @@ def examine(url: str | None = None, recipient: str | None = None) -> Iterator[Fi
 
     def look_at_settings() -> str:
         read.append(read_settings(os.environ, Path.cwd()))
-        return tell_settings(read[0])
+        return tell_settings(read[0], read_environment(os.environ, Path.cwd()))
 
     yield find("settings", look_at_settings)
     if not read:

@@ -1,5 +1,6 @@
 """`/v1/emails`: send a mail with words of one's own, and ask what became of it."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from messaging.fields import take_texts
 from messaging.gate import Caller, Gate
 from messaging.greeting import Names
 from messaging.order import Sent
+from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.ids import is_id
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
@@ -28,6 +30,8 @@ from messaging.views import (
     status_line,
 )
 from messaging.waiting import WAIT, Waits, parse_wait
+
+_LOG: Final = logging.getLogger(__name__)
 
 _NAMES: Final = Names("to")
 
@@ -91,12 +95,16 @@ class Emails:
         return batch.answer(self._outlook.remark(in_full=True))
 
     def _accepted(self, sent: Sent, caller: Caller, wait_s: float | None) -> Answer:
+        """What a mail that was accepted is answered with: it is stored, so that nothing can be wrong from here on."""
         if wait_s is not None:
             self._waits.until_final(sent.mail.id, wait_s)
-            sent = replace(sent, mail=find(self._outbox, sent.mail.id))
-            if sent.mail.final:
-                answer = self._status(sent.mail, in_full=caller.sees(sent.mail))
-                return replace(answer, headers=accepted_headers(sent))
+            try:
+                sent = replace(sent, mail=self._outbox.read(sent.mail.id) or sent.mail)
+                if sent.mail.final:
+                    answer = self._status(sent.mail, in_full=caller.sees(sent.mail))
+                    return replace(answer, headers=accepted_headers(sent))
+            except OutboxUnavailableError as error:
+                _LOG.info("mail %s is accepted, and what became of it not known now: %s", sent.mail.id, error)
         remark = self._outlook.remark(in_full=caller.known)
         line, document = accepted_line(sent, remark), accepted_document(sent, remark)
         return Answer(HTTPStatus.ACCEPTED, line, document, accepted_headers(sent))

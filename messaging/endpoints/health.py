@@ -13,6 +13,7 @@ from messaging.outbox.heartbeats import GONE_AFTER_MS, Heartbeats, Role
 from messaging.outbox.relay_hold import RelayHold
 from messaging.replies import Answer
 from messaging.request import Request
+from messaging.talktome import TalktomeLog
 from messaging.timestamps import timestamp
 
 _LOG: Final = logging.getLogger(__name__)
@@ -133,6 +134,18 @@ def check_seen(heartbeats: Heartbeats, role: Role) -> None:
     """
     if not heartbeats.alive(role):
         raise NotReadyError(f"none seen for {GONE_AFTER_MS // 1000} s")
+
+
+def check_log(log: TalktomeLog) -> None:
+    """Find out whether lines can be written.
+
+    Raises:
+        NotReadyError: if they cannot.
+    """
+    try:
+        log.check()
+    except OSError as error:
+        raise NotReadyError(f"cannot be written: {error.strerror}") from error
 
 
 def check_hold(hold: RelayHold) -> None:

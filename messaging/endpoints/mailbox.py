@@ -1,14 +1,17 @@
 """`/v1/mailbox`: the mails that were put down in a Maildir instead of being sent."""
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from messaging.endpoints.listing import limit_of
-from messaging.errors import ForbiddenError, NotFoundError
+from messaging.errors import ForbiddenError, InvalidError, NotFoundError
 from messaging.fields import take_texts
 from messaging.gate import Gate
-from messaging.mailbox import Letter, Mailbox
+from messaging.letter import Letter
+from messaging.mailbox import Mailbox
 from messaging.outbox.filters import EVERYTHING
 from messaging.replies import Answer
 from messaging.request import Request
@@ -16,8 +19,13 @@ from messaging.timestamps import timestamp
 
 #: Not an error: who looks wants to know whether there is a mailbox.
 _NONE: Final = Answer(
-    HTTPStatus.OK, "there is no mailbox: mails go to a relay", {"open": False, "letters": [], "more": False}
+    HTTPStatus.OK,
+    "there is no mailbox: mails go to a relay",
+    {"open": False, "letters": [], "more": False, "next": None},
 )
+
+#: Characters of a file's name, as file systems have them.
+_MOST_NAME: Final = 255
 
 
 class Letters:
@@ -33,18 +41,22 @@ class Letters:
         self._mailbox = mailbox
 
     def list(self, request: Request) -> Answer:
-        texts = take_texts(request.query(), ("limit", "key"))
+        texts = take_texts(request.query(), ("limit", "before", "key"))
         self._check(request, texts.get("key"))
-        limit = limit_of(texts.get("limit"))
+        limit, before = limit_of(texts.get("limit")), _before(texts)
         if self._mailbox is None:
             return _NONE
-        letters, more = self._mailbox.newest(limit)
-        document = {"open": True, "letters": [_summary(letter) for letter in letters], "more": more}
-        return Answer(HTTPStatus.OK, f"{len(letters)} mails{', and older ones' if more else ''}", document)
+        letters, last = self._mailbox.newest(limit, before)
+        following = f"/v1/mailbox?{urlencode({'limit': limit, 'before': last})}" if last else None
+        more = {"more": following is not None, "next": following}
+        line = f"{len(letters)} mails{f', older ones: {following}' if following else ''}"
+        return Answer(HTTPStatus.OK, line, {"open": True, "letters": [_summary(letter) for letter in letters], **more})
 
     def get(self, request: Request) -> Answer:
         self._check(request, take_texts(request.query(), ("key",)).get("key"))
-        letter = self._mailbox.find(request.argument) if self._mailbox else None
+        # PEP 3333: the characters of a path are its bytes.
+        name = request.argument.encode("latin-1").decode("utf-8", "replace")
+        letter = self._mailbox.find(name) if self._mailbox else None
         if letter is None:
             raise NotFoundError("there is no mail of this name in the mailbox")
         return Answer(HTTPStatus.OK, f"{letter.fields['subject']}, to {letter.fields['to']}", _document(letter))
@@ -58,6 +70,14 @@ class Letters:
         _, known = self._gate.identify_known(request, key)
         if known.scope != EVERYTHING:
             raise ForbiddenError("this is about all mails, and this key sees some of them")
+
+
+def _before(texts: Mapping[str, str]) -> str | None:
+    """The name that is gone on from; it may be gone."""
+    before = texts.get("before")
+    if before is not None and not 1 <= len(before) <= _MOST_NAME:
+        raise InvalidError("must be the id of a mail in the mailbox", field="before")
+    return before
 
 
 def _summary(letter: Letter) -> dict[str, Any]:

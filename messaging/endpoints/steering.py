@@ -1,27 +1,31 @@
 """`/v1/emails/…/cancel` and `/retry`: one mail, or all that match a filter."""
 
+import logging
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any, Final
 
 from messaging.endpoints.emails import find
-from messaging.errors import ConflictError, InvalidError, NotFoundError, TooManyRequestsError
+from messaging.errors import ConflictError, InvalidError, NotFoundError, TooManyRequestsError, UnavailableError
 from messaging.fields import take_texts
 from messaging.filtering import ADDRESSES, NAMES, parse_filter, parse_id
 from messaging.gate import Gate
-from messaging.outbox.errors import StateForbidsError
+from messaging.outbox.errors import OutboxUnavailableError, StateForbidsError
 from messaging.outbox.filters import Filter
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.states import State
-from messaging.outbox.steering import MOST_AT_ONCE, Deed, Steering
+from messaging.outbox.steering import MOST_AT_ONCE, Deed, Steered, Steering
 from messaging.publisher import Publisher
-from messaging.replies import Answer
+from messaging.replies import Answer, Reply
 from messaging.request import Request
 from messaging.router import Endpoint
 from messaging.views import full_document, status_line
+
+_LOG: Final = logging.getLogger(__name__)
+
+_AWAY: Final = "the outbox is not available"
 
 #: Where to go on: the answer to the call before has it.
 _AFTER: Final = "after"
@@ -56,18 +60,18 @@ class Helm:
             caller, _ = self._gate.identify_known(request, texts.get("key"))
             self._gate.check_steering(caller, find(self._outbox, request.argument))
             try:
-                mail = self._steering.do(deed, request.argument)
+                history = self._steering.do(deed, request.argument)
             except StateForbidsError as error:
                 raise ConflictError(error.state) from None
-            if mail is None:
+            if history is None:
                 raise NotFoundError("there is no mail of this id")
+            mail, attempts = history.mail, history.attempts
             if mail.state is State.QUEUED:
                 self._publisher.publish(mail.id)
-            published_at, attempts = self._outbox.published_at(mail.id), self._outbox.attempts(mail.id)
-            document = full_document(mail, published_at, attempts, "")
+            document = full_document(mail, history.published_at, attempts, "")
             return Answer(HTTPStatus.OK, status_line(mail, attempts), document)
 
-        return endpoint
+        return _deed(endpoint)
 
     def many(self, deed: Deed) -> Endpoint:
         """What does a deed to all mails of a filter, or counts them."""
@@ -82,25 +86,55 @@ class Helm:
             if wanted.state not in (None, *deed.states):
                 raise InvalidError(f"must be one of {', '.join(deed.states)}", field="state")
             after = parse_id(texts, _AFTER)
-            return self._count(deed, wanted, after) if dry_run else self._do_all(deed, wanted, after, limit)
+            if dry_run:
+                return self._count(deed, wanted, after)
+            steered = self._do_all(deed, wanted, after, limit)
+            if steered.trouble:
+                _LOG.error("request %s: the outbox is not available any more: %s", request.id, steered.trouble)
+            return _answer(deed, wanted, steered)
 
-        return endpoint
+        return _deed(endpoint)
 
     def _count(self, deed: Deed, wanted: Filter, after: str | None) -> Answer:
         count = self._steering.count(deed, wanted, after)
         document = {"dry_run": True, "changed": 0, "left": count.mails, "before": count.before, "after": after}
         return Answer(HTTPStatus.OK, f"{count.mails} mails would be {deed.done}", document)
 
-    def _do_all(self, deed: Deed, wanted: Filter, after: str | None, limit: int) -> Answer:
+    def _do_all(self, deed: Deed, wanted: Filter, after: str | None, limit: int) -> Steered:
         # Beside others it would be no faster, and hold up threads that answer requests.
         if not self._many.acquire(blocking=False):
             raise TooManyRequestsError("many mails are being changed already", 1)
         try:
-            steered = self._steering.do_all(deed, wanted, after, limit)
+            return self._steering.do_all(deed, wanted, after, limit)
         finally:
             self._many.release()
-        document = {"dry_run": False, **asdict(steered), "before": wanted.before}
-        return Answer(HTTPStatus.OK, f"{steered.changed} mails {deed.done}, {steered.left} left", document)
+
+
+def _deed(endpoint: Endpoint) -> Endpoint:
+    """Have an endpoint say of an outage what it means for a deed: elsewhere it is about a mail to be accepted."""
+
+    def answer(request: Request) -> Answer | Reply:
+        try:
+            return endpoint(request)
+        except OutboxUnavailableError as error:
+            _LOG.error("request %s: the outbox is not available: %s", request.id, error)
+            raise UnavailableError(f"{_AWAY}; no mail was changed") from error
+
+    return answer
+
+
+def _answer(deed: Deed, wanted: Filter, steered: Steered) -> Answer:
+    """What was done to many mails, also where that was broken off."""
+    document = {
+        "dry_run": False,
+        "changed": steered.changed,
+        "left": steered.left,
+        "before": wanted.before,
+        "after": steered.after,
+        **({"trouble": _AWAY} if steered.trouble else {}),
+    }
+    left = f"; {_AWAY} any more, others may be left" if steered.trouble else f", {steered.left} left"
+    return Answer(HTTPStatus.OK, f"{steered.changed} mails {deed.done}{left}", document)
 
 
 def _fields(request: Request) -> dict[str, Any]:

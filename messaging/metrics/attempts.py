@@ -84,12 +84,10 @@ class Attempts:
         newest = connection.execute(_NEWEST).scalar_one()
         if self._counted is None:
             self._counted = newest
-        # Where all of them were removed, their numbers begin anew.
-        counted = self._counted if self._counted <= newest else 0
-        last = min(newest, counted + _MOST)
-        if last == counted:
+        last = min(newest, self._counted + _MOST)
+        if last <= self._counted:  # the newest may have been removed
             return
-        new = {"first": counted + 1, "last": last}
+        new = {"first": self._counted + 1, "last": last}
         for outcome, bucket, count, sum_ms in connection.execute(self._took, new).all():
             self._attempts[Outcome(outcome)].add(bucket, count, sum_ms)
         for bucket, count, sum_ms in connection.execute(self._waited, new).all():

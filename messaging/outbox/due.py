@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 
 from messaging.outbox.among import update_among
 from messaging.outbox.clock import clock_ms
@@ -14,7 +14,7 @@ from messaging.outbox.database import Database, transaction
 from messaging.outbox.dead_workers import LONGEST_LEASE_S, SUSPECT_DEATHS, DeadWorkers
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS
-from messaging.outbox.schema import IS_AMONG, mails
+from messaging.outbox.schema import IS_AMONG, hold, mails
 from messaging.outbox.states import State
 
 #: How long a mail may lie in the broker's queue before it is asked whether it still is there, in milliseconds.
@@ -43,8 +43,11 @@ _SUSPECT_IN_PLAY = (
 _QUEUE = update(mails).where(IS_AMONG).values(state=State.QUEUED.value, due_at=bindparam("until"), published=False)
 _POSTPONE = update(mails).where(IS_AMONG).values(due_at=bindparam("until"))
 _SUSPECT = update(mails).where(IS_AMONG).values(state=State.RETRYING.value, due_at=bindparam("until"))
+# While the relay is held a worker may have turned an id down before its confirm was noted.
 _PUBLISHED = (
-    update(mails).where(IS_AMONG, mails.c.state == State.QUEUED).values(due_at=bindparam("until"), published=True)
+    update(mails)
+    .where(IS_AMONG, mails.c.state == State.QUEUED, ~exists().where(hold.c.id.is_not(None)))
+    .values(due_at=bindparam("until"), published=True)
 )
 _FIRST_PUBLISHED = _PUBLISHED.where(mails.c.claims == 0)
 
@@ -130,11 +133,11 @@ class DueMails:
         with self._writing() as connection:
             update_among(connection, _FIRST_PUBLISHED, ids, until=until)
 
-    def count_queued(self) -> int:
-        """Count the mails that wait for a worker to claim them, published or not."""
-        queued = select(func.count()).where(mails.c.due_at.is_not(None), mails.c.state == State.QUEUED)
+    def count_published(self) -> int:
+        """Count the mails that wait for a worker to claim them, and whose ids the broker has as far as it has said."""
+        queued = mails.c.due_at.is_not(None), mails.c.state == State.QUEUED
         with transaction(self._database.reading) as connection:
-            return connection.execute(queued).scalar_one()
+            return connection.execute(select(func.count()).where(*queued, mails.c.published)).scalar_one()
 
     def forget_published(self) -> None:
         """Make all that waits for a worker due now: for a broker that is known to have lost what it had."""

@@ -5,9 +5,9 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, insert, select, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
@@ -16,8 +16,11 @@ from messaging.outbox.schema import workers
 #: Who was not seen for this long is taken for gone, in milliseconds.
 GONE_AFTER_MS: Final = 40_000
 
-#: Rows of those that were gone this long ago are removed, in milliseconds.
+#: Who was not seen for this long is forgotten, in milliseconds.
 _FORGET_AFTER_MS: Final = 3_600_000
+
+#: Of those that are gone so many are told of, the last ones: one that dies again and again leaves many.
+_MOST_GONE: Final = 20
 
 
 class Role(StrEnum):
@@ -38,6 +41,9 @@ class WorkerSeen:
     seen_at: int
     #: Mails that it was working on; a dispatcher has none.
     in_flight: int
+
+
+_SEEN: Final = select(*(workers.c[name] for name in WorkerSeen.__dataclass_fields__))
 
 
 class Heartbeats:
@@ -63,7 +69,9 @@ class Heartbeats:
                 who = {"name": name, "role": role.value, "started_at": started_at}
                 who |= {"host": socket.gethostname(), "pid": os.getpid()}
                 connection.execute(insert(workers), {**who, **seen})
-                connection.execute(delete(workers).where(workers.c.seen_at < now - _FORGET_AFTER_MS))
+                # One that lives, by a clock that is ahead, comes back with its next beat.
+                gone = ~workers.c.seen_at.between(now - _FORGET_AFTER_MS, now + GONE_AFTER_MS)
+                connection.execute(delete(workers).where(gone))
 
     def end(self, started_at: int, role: Role = Role.WORKER) -> None:
         """Say that this process ends, or what it did."""
@@ -73,17 +81,23 @@ class Heartbeats:
 
     def alive(self, role: Role = Role.WORKER) -> list[WorkerSeen]:
         """Those that were seen within `GONE_AFTER_MS`; not those that a clock which was ahead saw in time to come."""
-        columns = [workers.c[name] for name in WorkerSeen.__dataclass_fields__]
         now = self._clock()
+        seen = workers.c.seen_at.between(now - GONE_AFTER_MS, now + GONE_AFTER_MS)
+        return self._read(_SEEN.where(seen, workers.c.role == role.value).order_by(workers.c.name))
+
+    def gone(self, role: Role = Role.WORKER) -> list[WorkerSeen]:
+        """Those that were seen within an hour, and not within `GONE_AFTER_MS`, and did not say that they end.
+
+        The one that was seen last comes first.
+        """
+        now = self._clock()
+        lately = workers.c.seen_at.between(now - _FORGET_AFTER_MS, now - GONE_AFTER_MS - 1)
+        newest_first = _SEEN.where(lately, workers.c.role == role.value).order_by(workers.c.seen_at.desc())
+        return self._read(newest_first.limit(_MOST_GONE))
+
+    def _read(self, query: Select[Any]) -> list[WorkerSeen]:
         with transaction(self._database.reading) as connection:
-            rows = connection.execute(
-                select(*columns)
-                .where(
-                    workers.c.seen_at.between(now - GONE_AFTER_MS, now + GONE_AFTER_MS), workers.c.role == role.value
-                )
-                .order_by(workers.c.name)
-            )
-            return [WorkerSeen(**row) for row in rows.mappings()]
+            return [WorkerSeen(**row) for row in connection.execute(query).mappings()]
 
 
 def own_name(started_at: int) -> str:

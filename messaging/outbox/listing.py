@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, TextClause, desc, func
 from messaging.outbox.among import among
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.filters import Filter
+from messaging.outbox.ids import first_id, time_of
 from messaging.outbox.records import Attempt, Mail
 from messaging.outbox.rows import ATTEMPT_COLUMNS, MAIL_COLUMNS, attempt_of, mail_of
 from messaging.outbox.schema import IS_ASIDE, IS_WAITING, attempts, mails
@@ -113,8 +114,11 @@ def _is_short(connection: Connection) -> bool:
 
 
 def _floor(connection: Connection, way: _Way, before: str | None) -> str | None:
-    """The id of the oldest mail that is looked at next; None if that is the oldest there is."""
+    """Down to which id mails are looked at next; None if that is down to the oldest there is.
+
+    It is no mail's, but the lowest of its time: an id itself is for those alone who may see the mail.
+    """
     query = way.select(mails.c.id).limit(1).offset(_WINDOW - 1)
     query = query if before is None else query.where(mails.c.id < before)
-    floor: str | None = connection.execute(query).scalar_one_or_none()
-    return floor
+    oldest: str | None = connection.execute(query).scalar_one_or_none()
+    return oldest and first_id(time_of(oldest))

@@ -13,11 +13,11 @@ from messaging.outbox.database import Database, transaction
 from messaging.outbox.enclosing import read_extras
 from messaging.outbox.errors import TermsError
 from messaging.outbox.group_commit import GroupCommit
+from messaging.outbox.history import read_attempts, read_mail, read_published_at
 from messaging.outbox.ids import new_id
 from messaging.outbox.records import NO_EXTRAS, Accepted, Attempt, Extras, Mail
 from messaging.outbox.repeats import Once
-from messaging.outbox.rows import ATTEMPT_COLUMNS, MAIL_COLUMNS, attempt_of, mail_of
-from messaging.outbox.schema import IS_AMONG, attempts, confirms, mails
+from messaging.outbox.schema import IS_AMONG, mails
 from messaging.outbox.states import State
 
 #: How long the one who accepted a mail has to publish it, in milliseconds: after that a dispatcher does.
@@ -104,8 +104,7 @@ class Outbox:
 
     def read(self, mail_id: str) -> Mail | None:
         with transaction(self._database.reading) as connection:
-            row = connection.execute(select(*MAIL_COLUMNS).where(mails.c.id == mail_id)).one_or_none()
-        return mail_of(row) if row else None
+            return read_mail(connection, mail_id)
 
     def extras(self, mail: Mail) -> Extras:
         """What a mail has beside its text."""
@@ -121,18 +120,16 @@ class Outbox:
 
     def attempts(self, mail_id: str) -> list[Attempt]:
         """What was tried for a mail, the first try first."""
-        query = select(*ATTEMPT_COLUMNS).where(attempts.c.mail_id == mail_id).order_by(attempts.c.id)
         with transaction(self._database.reading) as connection:
-            return [attempt_of(row) for row in connection.execute(query)]
+            return read_attempts(connection, mail_id)
 
     def published_at(self, mail_id: str) -> int | None:
         """When the broker last confirmed a mail's id, in milliseconds since 1970, UTC.
 
         None where it never has, and up to a second after it has.
         """
-        query = select(confirms.c.confirmed_at).where(confirms.c.mail_id == mail_id)
         with transaction(self._database.reading) as connection:
-            return connection.execute(query).scalar_one_or_none()
+            return read_published_at(connection, mail_id)
 
     def check(self) -> None:
         """Find out whether the database takes what is written: one that is full, or read-only, still answers."""

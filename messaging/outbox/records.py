@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from messaging.outbox.clock import steady_s
 from messaging.outbox.states import FINAL, State
 
 
@@ -76,6 +77,8 @@ class Claim:
     #: Whether this mail is the one that finds out whether the relay still has to be held.
     is_probe: bool = False
     extras: Extras = NO_EXTRAS
+    #: When its lease began, by the steady clock.
+    leased_at: float = field(default_factory=steady_s, compare=False)
 
 
 class Outcome(StrEnum):

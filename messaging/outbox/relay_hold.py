@@ -4,15 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
-from messaging.outbox.schema import hold, mails
+from messaging.outbox.errors import OutboxUnavailableError
+from messaging.outbox.records import Outcome
+from messaging.outbox.schema import attempts, hold, mails
 from messaging.outbox.states import State
 
 #: Of so many that are due longest the next probe is chosen.
 _CANDIDATES: Final = 100
+
+#: A relay that took a mail within this time takes mails, in milliseconds; it is found among so many attempts.
+_JUST_NOW_MS: Final = 10_000
+_LAST_ATTEMPTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,18 @@ class RelayHold:
         with transaction(self._database.reading) as connection:
             row = connection.execute(select(hold.c.reason, hold.c.since, hold.c.probe_at)).one_or_none()
         return Hold(row.reason, row.since, row.probe_at) if row else None
+
+    def takes_mails(self) -> bool:
+        """Whether the relay took a mail in the last few seconds, by whatever process; not where nobody can tell."""
+        last = select(attempts).order_by(attempts.c.id.desc()).limit(_LAST_ATTEMPTS).subquery()
+        taken_at = last.c.started_at + last.c.connect_ms + last.c.transfer_ms
+        newest = select(func.max(taken_at)).where(last.c.outcome == Outcome.SENT.value)
+        try:
+            with transaction(self._database.reading) as connection:
+                taken_at_ms: int | None = connection.execute(newest).scalar_one()
+        except OutboxUnavailableError:
+            return False
+        return taken_at_ms is not None and abs(self._clock() - taken_at_ms) < _JUST_NOW_MS
 
     def begin(self, reason: str) -> bool:
         """Hold the relay or, if it is held, note that it still has to be; True if this began it."""
@@ -91,11 +109,6 @@ class RelayHold:
         return probe_id
 
     def release(self) -> None:
-        """End the hold: all that waits is due now."""
+        """End the hold: what workers turned down, or gave back, is due since then; nothing else has to be written."""
         with transaction(self._database.recording) as connection:
-            if connection.execute(delete(hold)).rowcount:
-                connection.execute(
-                    update(mails)
-                    .where(mails.c.due_at.is_not(None), mails.c.state == State.QUEUED)
-                    .values(due_at=self._clock(), published=False)
-                )
+            connection.execute(delete(hold))

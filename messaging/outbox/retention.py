@@ -1,6 +1,7 @@
 """Removes what is no longer needed: mails that have been finished for long enough, and what answered for a time."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Column, Connection, delete, func, select
@@ -8,6 +9,7 @@ from sqlalchemy import Column, Connection, delete, func, select
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.ids import first_id
+from messaging.outbox.numbering import note_highest
 from messaging.outbox.schema import mails, repeats, tallies, uses
 
 #: Rows of one kind that are removed in one transaction: few enough that nobody waits for it.
@@ -15,6 +17,15 @@ _BATCH: Final = 200
 
 #: How long it is known what was finished in each minute: 8 days.
 _TALLIED_MS: Final = 8 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What went with one batch."""
+
+    mails: int
+    #: Of all kinds, the mails among them; none if there is nothing left to do.
+    rows: int
 
 
 class Retention:
@@ -37,13 +48,21 @@ class Retention:
         Raises:
             OutboxUnavailableError: if the database is away.
         """
+        return self.remove().rows
+
+    def remove(self) -> Removed:
+        """Remove one batch, and tell what went.
+
+        Raises:
+            OutboxUnavailableError: if the database is away.
+        """
         now = self._clock()
         with transaction(self._database.recording) as connection:
             ended = _remove_ended(connection, repeats.c.token, repeats.c.ends_at, now)
             ended += _remove_ended(connection, uses.c.subject, uses.c.ends_at, now)
             removed = 0 if self._keep_ms is None else _remove_mails(connection, now - self._keep_ms)
             connection.execute(delete(tallies).where(tallies.c.at < now - _TALLIED_MS))
-        return ended + removed
+        return Removed(removed, ended + removed)
 
     def count(self) -> int:
         """Count the mails that have been kept for long enough.
@@ -70,5 +89,6 @@ def _remove_mails(connection: Connection, before: int) -> int:
     old = select(mails.c.id).where(mails.c.id < first_id(before), mails.c.finished_at < before)
     ids = connection.execute(old.order_by(mails.c.id).limit(_BATCH)).scalars().all()
     if ids:
+        note_highest(connection)
         connection.execute(delete(mails).where(mails.c.id.in_(ids)))
     return len(ids)

@@ -61,6 +61,7 @@ mails = Table(
         "mails_due",
         "due_at",
         "state",
+        "published",
         sqlite_where=IS_WAITING,
     ),
     # Where mails of these states are looked for. One with all states would cost each mail three entries, and one with

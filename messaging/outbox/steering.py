@@ -11,11 +11,10 @@ from sqlalchemy import Connection, Select, TextClause, Update, bindparam, case, 
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
 from messaging.outbox.dead_workers import SUSPECT_DEATHS
-from messaging.outbox.errors import StateForbidsError
+from messaging.outbox.errors import OutboxUnavailableError, StateForbidsError
 from messaging.outbox.filters import Filter
+from messaging.outbox.history import History, read_history
 from messaging.outbox.ids import first_id, time_of
-from messaging.outbox.records import Mail
-from messaging.outbox.rows import MAIL_COLUMNS, mail_of
 from messaging.outbox.schema import IS_AMONG, IS_ASIDE, IS_WAITING, mails
 from messaging.outbox.states import State
 
@@ -91,10 +90,12 @@ class Steered:
     """What became of a deed that was meant for many mails."""
 
     changed: int
-    #: How many of those after them it can be done to still.
-    left: int
+    #: How many of those after them it can be done to still; None if that is not known.
+    left: int | None
     #: The newest mail that it was meant for so far; None if no mail is left.
     after: str | None
+    #: Why it was broken off, in the database's words; empty if it was not.
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,7 @@ class Count:
 class Steering:
     """Does deeds; what a worker has claimed is left alone.
 
-    Every method raises `OutboxUnavailableError` where the database is away; the mail of which that is said, or those
-    that come after it, are as they were then.
+    Every method raises `OutboxUnavailableError` where the database is away; every mail is as it was then.
 
     Args:
         database: where the mails are.
@@ -121,19 +121,19 @@ class Steering:
         self._database = database
         self._clock = clock
 
-    def do(self, deed: Deed, mail_id: str) -> Mail | None:
-        """Do a deed to one mail; returns it as it is then, or None if there is none of this id.
+    def do(self, deed: Deed, mail_id: str) -> History | None:
+        """Do a deed to one mail; returns all about it as it is then, or None if there is none of this id.
 
         Raises:
             StateForbidsError: if its state does.
         """
+        # Read in the same transaction: where it cannot be told what was done, it was not done.
         with transaction(self._database.accepting) as connection:
             changed = self._change(connection, deed, [mail_id])
-            row = connection.execute(select(*MAIL_COLUMNS).where(mails.c.id == mail_id)).one_or_none()
-        mail = mail_of(row) if row else None
-        if mail and not changed:
-            raise StateForbidsError(mail.state)
-        return mail
+            history = read_history(connection, mail_id)
+        if history and not changed:
+            raise StateForbidsError(history.mail.state)
+        return history
 
     def count(self, deed: Deed, wanted: Filter, after: str | None = None) -> Count:
         """Count the mails that a deed can be done to now.
@@ -159,7 +159,8 @@ class Steering:
     ) -> Steered:
         """Do a deed to many mails, a few in a transaction; each is changed as a whole, or not at all.
 
-        The oldest come first: what is tried again, and fails at once, is not met again by who goes on after it.
+        The oldest come first: what is tried again, and fails at once, is not met again by who goes on after it. Where
+        the database goes away when some are changed, it is told of those.
 
         Args:
             deed: what is to be done.
@@ -171,14 +172,19 @@ class Steering:
         query = deed.select(wanted, after, mails.c.id).order_by(mails.c.id).limit(min(limit, MOST_AT_ONCE))
         with transaction(self._database.reading) as connection:
             ids = connection.execute(query).scalars().all()
-        changed = 0
-        for first in range(0, len(ids), _BATCH):
-            with transaction(self._database.accepting) as connection:
-                changed += self._change(connection, deed, ids[first : first + _BATCH])
-            told(changed)
-            time.sleep(_PAUSE_S)
-        last = ids[-1] if ids else after
-        left = self.count(deed, wanted, last).mails
+        changed, last = 0, after
+        try:
+            for some in (ids[first : first + _BATCH] for first in range(0, len(ids), _BATCH)):
+                with transaction(self._database.accepting) as connection:
+                    now = self._change(connection, deed, some)
+                changed, last = changed + now, some[-1]
+                told(changed)
+                time.sleep(_PAUSE_S)
+            left = self.count(deed, wanted, last).mails
+        except OutboxUnavailableError as error:
+            if not changed:
+                raise
+            return Steered(changed, None, last, str(error))
         return Steered(changed, left, last if left else None)
 
     def _change(self, connection: Connection, deed: Deed, ids: Sequence[str]) -> int:

@@ -145,6 +145,8 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     (
         "ALTER TABLE mails DROP COLUMN published_at",
         "ALTER TABLE mails ADD COLUMN published BOOLEAN NOT NULL DEFAULT FALSE",
+        "DROP INDEX mails_due",
+        "CREATE INDEX mails_due ON mails (due_at, state, published) WHERE due_at IS NOT NULL",
         """CREATE TABLE confirms (
             mail_id TEXT NOT NULL PRIMARY KEY REFERENCES mails (id) ON DELETE CASCADE,
             confirmed_at BIGINT NOT NULL

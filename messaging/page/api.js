@@ -35,6 +35,9 @@ export async function read(path, signal) {
   return document;
 }
 
+/** Where the next page of a list begins, by what the list calls its next page; "" for none. */
+export const cursorOf = (next) => (next ? new URL(next, location.href).searchParams.get("before") : "");
+
 /** Read a text, such as a mail's source. */
 export async function readText(path, signal) {
   return (await ask(path, { signal, headers: {} })).text();

@@ -7,14 +7,14 @@ import { ALLOWED, count, number } from "./words.js";
 
 const DEEDS = {
   retry: { button: "retry-all", word: "Retry", done: "will be tried again" },
-  cancel: { button: "cancel-all", word: "Cancel", done: "are canceled" },
+  cancel: { button: "cancel-all", word: "Cancel", done: "canceled" },
 };
 
 /** Mails that one request changes at the most. */
 const MOST_AT_ONCE = 10000;
 
 let running = false;
-let offered = { state: "", differs: false };
+let offered = { state: "", differs: false, visit: AbortSignal.abort() };
 
 /**
  * Wire the buttons.
@@ -24,9 +24,10 @@ let offered = { state: "", differs: false };
 export function startBulk(filter, changed) {
   for (const [name, deed] of Object.entries(DEEDS)) {
     by(deed.button).addEventListener("click", async () => {
+      if (running || offered.differs) return;
       run(true);
       try {
-        await doAll(name, deed, filter());
+        await doAll(name, deed, filter(), offered.visit);
       } finally {
         run(false);
       }
@@ -39,13 +40,14 @@ export function startBulk(filter, changed) {
  * Show what can be done.
  * @param {string} state that is filtered by, or "".
  * @param {boolean} differs whether what is typed is not what is listed: then it is not clear what is meant.
+ * @param {AbortSignal} visit aborted when the list is left: then nobody is asked any more.
  */
-export function offerBulk(state, differs) {
-  offered = { state, differs };
+export function offerBulk(state, differs, visit) {
+  offered = { state, differs, visit };
   const fitting = Object.keys(DEEDS).filter((name) => !state || ALLOWED[name].includes(state));
   for (const [name, { button }] of Object.entries(DEEDS)) {
     show(by(button), fitting.includes(name));
-    by(button).disabled = running || differs;
+    by(button).setAttribute("aria-disabled", running || differs); // one that is `disabled` would lose the focus
   }
   show(by("bulk-differs"), differs && fitting.length);
 }
@@ -64,17 +66,17 @@ export function emptyBulk() {
 
 function run(now) {
   running = now;
-  offerBulk(offered.state, offered.differs);
+  offerBulk(offered.state, offered.differs, offered.visit);
 }
 
-async function doAll(name, deed, filter) {
+async function doAll(name, deed, filter, visit) {
   const path = `/v1/emails/${name}`;
   const used = key.value;
   let changed = 0;
   sayBulk("");
   try {
     const { left: agreed, before } = await write(path, { ...filter, dry_run: true });
-    if (key.value !== used || !(await isAgreed(deed, agreed, filter))) return;
+    if (key.value !== used || visit.aborted || !(await isAgreed(deed, agreed, filter, visit))) return;
     // Those that were agreed to, and no more: others may have come since, and what is tried again may be back at once.
     const bound = { ...filter, ...(before && { before }) };
     let after = null;
@@ -84,6 +86,8 @@ async function doAll(name, deed, filter) {
       const step = await write(path, { ...bound, limit, ...(after && { after }) });
       changed += step.changed;
       after = step.after;
+      // The answer itself says what was done and what broke then; whether the next one would get through is a guess.
+      if (step.trouble && key.value === used) return sayBulk(`Stopped after ${count(changed, "mail")}: ${step.trouble}.`);
     } while (after && changed < agreed && key.value === used);
     if (key.value === used) sayBulk(`${count(changed, "mail")} ${deed.done}.`);
   } catch (error) {
@@ -92,8 +96,8 @@ async function doAll(name, deed, filter) {
   }
 }
 
-/** Ask whether so many are meant. */
-function isAgreed(deed, left, filter) {
+/** Ask whether so many are meant; who leaves does not mean them. */
+function isAgreed(deed, left, filter, visit) {
   const dialog = by("sure");
   by("sure-title").textContent = left ? `${deed.word} ${count(left, "mail")}?` : `Nothing to ${deed.word.toLowerCase()}`;
   by("sure-words").textContent = `${said(filter)} ${left ? "" : "No mail among them is in a state that allows it."}`;
@@ -101,6 +105,7 @@ function isAgreed(deed, left, filter) {
   show(by("sure-yes"), left);
   dialog.returnValue = "no";
   dialog.showModal();
+  visit.addEventListener("abort", () => dialog.close("no"), { once: true });
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });

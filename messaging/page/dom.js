@@ -36,6 +36,26 @@ export function fill(parent, ...children) {
   while (parent.childNodes.length > nodes.length) parent.lastChild.remove();
 }
 
+/**
+ * Put an element for each of some things in place of those that are there; a thing's own stays, and the focus with it.
+ * @param {HTMLElement} parent
+ * @param {string} name such as "li".
+ * @param {Array<[string, any]>} things each behind what it is known by.
+ * @param {(element: HTMLElement, thing: any) => void} put puts a thing into its element, or into that of an older look.
+ */
+export function fillEach(parent, name, things, put) {
+  const known = new Map([...parent.children].map((element) => [element.dataset.id, element]));
+  const wanted = things.map(([id, thing]) => {
+    const element = known.get(id) ?? el(name, { "data-id": id });
+    put(element, thing);
+    return element;
+  });
+  const staying = new Set(wanted);
+  for (const element of [...parent.children]) if (!staying.has(element)) element.remove();
+  // Only what moves is touched.
+  wanted.forEach((element, i) => element !== parent.children[i] && parent.insertBefore(element, parent.children[i] ?? null));
+}
+
 /** Show or hide an element. */
 export function show(element, whether) {
   element.hidden = !whether;

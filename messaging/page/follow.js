@@ -3,11 +3,17 @@
 import { read } from "./api.js";
 import { announce, el, fill } from "./dom.js";
 import { key } from "./key.js";
+import { pause, seen } from "./poll.js";
 import { ahead, answer, badge, between, long, timeOf, withTimes } from "./words.js";
 
 /** Milliseconds between two looks: at first often, then less and less. */
 const FIRST_MS = 120;
 const LAST_MS = 4000;
+
+/** Mails that are not final, as they were seen last, by their lines. */
+const followed = new Map();
+/** Aborted when nobody looks at the lines. */
+let visit = AbortSignal.abort();
 
 /**
  * Keep a line up to date until its mail is final, or the line is gone.
@@ -17,23 +23,39 @@ const LAST_MS = 4000;
 export function followMail(line, mail) {
   showMail(line, mail);
   announce(`Accepted: mail to ${mail.to}.`);
-  void look(line, mail, FIRST_MS);
+  followed.set(line, mail);
+  void follow(line, visit);
 }
 
-async function look(line, mail, pauseMs) {
-  await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  if (!line.isConnected) return;
-  let now = mail;
+/** Go on with all lines, until the view that they are in is left. */
+export function followAll(signal) {
+  visit = signal;
+  for (const line of followed.keys()) void follow(line, signal);
+}
+
+async function follow(line, signal) {
+  for (let pauseMs = FIRST_MS; followed.has(line); pauseMs = Math.min(LAST_MS, pauseMs * 1.3)) {
+    await pause(pauseMs, signal);
+    await seen(signal);
+    if (signal.aborted) return;
+    if (line.isConnected) await look(line, signal);
+    else followed.delete(line);
+  }
+}
+
+async function look(line, signal) {
+  const before = followed.get(line);
   try {
     // Without a key the answer masks the address that was typed here.
-    now = { ...(await read(`/v1/emails/${mail.id}`)), to: mail.to };
-    if (!line.isConnected) return;
+    const now = { ...(await read(`/v1/emails/${before.id}`, signal)), to: before.to };
+    if (signal.aborted || !line.isConnected) return;
     showMail(line, now);
-    if (now.state !== mail.state) announce(`Mail to ${mail.to}: ${now.state}. ${lastWords(now)}`);
+    if (now.state !== before.state) announce(`Mail to ${now.to}: ${now.state}. ${lastWords(now)}`);
+    if (now.final) followed.delete(line);
+    else followed.set(line, now);
   } catch (error) {
-    showTrouble(line, mail, error.message);
+    if (!signal.aborted) showTrouble(line, before, error.message);
   }
-  if (!now.final) void look(line, now, Math.min(LAST_MS, pauseMs * 1.3));
 }
 
 function showMail(line, mail) {
@@ -53,7 +75,7 @@ function times(mail) {
 }
 
 function words(mail) {
-  const text = [mail.repeated ? "accepted before, and not sent again" : "", lastWords(mail), mail.remark ?? ""];
+  const text = [lastWords(mail), mail.remark ?? ""];
   const said = text.filter(Boolean).join("; ");
   return said ? el("span", { class: "words" }, ...withTimes(said)) : null;
 }

@@ -8,9 +8,13 @@
 const policy = globalThis.trustedTypes?.createPolicy("frame", { createHTML: (html) => html });
 
 const NEVER = "script, meta, base, link, iframe, object, embed, frame, frameset, template";
-const REFERENCES = /<(base|meta|link)\b[^>]*>/gi;
-const STYLE = /<style[^>]*>([\s\S]*?)<\/style>/gi;
-const TAG = /<[a-z][^>]*>/gi;
+// What begins always matches, if need be up to the end: else each beginning would be looked for an end of its own, and a
+// mail that is nothing but beginnings would take the square of its length.
+const REFERENCES = /<(base|meta|link)\b[^>]*>?/gi;
+const STYLE = /<style\b[^>]*>?([^]*?)(?:<\/style\b[^>]*>?|$)/gi;
+const TAG = /<[a-z][^>]*>?/gi;
+const IMPORT = /@import[^;]*;?/gi;
+const ELSEWHERE = /url\([^)]*\)?/gi;
 const INLINE = /([\s"'/])(style|on[a-z]+)(?=\s*=)/gi;
 
 /** A frame with this HTML in it. */
@@ -63,4 +67,4 @@ function nameTarget(node) {
 }
 
 /** Looks that refer to nothing elsewhere. */
-const still = (looks) => looks.replace(/@import[^;]*;?/gi, "").replace(/url\([^)]*\)/gi, "none");
+const still = (looks) => looks.replace(IMPORT, "").replace(ELSEWHERE, "none");

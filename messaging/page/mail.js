@@ -54,6 +54,7 @@ function clear() {
   by("mail-error").textContent = "";
   by("mail-title").textContent = "Mail";
   show(by("mail-remark"), false);
+  show(by("mail-partly"), false);
   for (const each of ["mail-remark", "mail-state", "mail-deeds", "mail-facts", "mail-times"]) by(each).replaceChildren();
 }
 
@@ -90,6 +91,10 @@ function showMail(mail) {
   fill(by("mail-deeds"), ...deeds.map((deed) => button(deed, mail)));
   fill(by("mail-facts"), ...facts(mail));
   fill(by("mail-times"), ...steps(mail));
+  // A key that sees other mails sees the state and times of this one.
+  const whole = Boolean(mail.attempts);
+  show(by("mail-source"), whole);
+  show(by("mail-partly"), !whole);
 }
 
 function button(deed, mail) {
@@ -141,7 +146,8 @@ function showDone(deed, mail) {
 }
 
 function facts(mail) {
-  const rows = [["Subject", mail.subject || "(none)"], ["From", mail.from], ["To", mail.to], ["Id", el("code", {}, mail.id)]];
+  const rows = [["To", mail.to], ["Id", el("code", {}, mail.id)]];
+  if (mail.attempts) rows.unshift(["Subject", mail.subject || "(none)"], ["From", mail.from]);
   if (mail.test) rows.push(["Test", "Sent with a test key: not handed to the relay."]);
   return rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]);
 }

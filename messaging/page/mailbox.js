@@ -1,7 +1,7 @@
 // The view of the mails that were put down in the Maildir.
 
-import { read } from "./api.js";
-import { by, el, fill, show } from "./dom.js";
+import { cursorOf, read } from "./api.js";
+import { by, el, fill, fillEach, show } from "./dom.js";
 import { key } from "./key.js";
 import { pause, poll } from "./poll.js";
 import { number, timeOf } from "./words.js";
@@ -12,7 +12,9 @@ const EVERY_MS = 2000;
 const LOOK_AGAIN_MS = 3000;
 
 let stop = () => {};
-let limit = 50;
+/** Where the page begins that is shown, and where the next one does. */
+let before = "";
+let older = "";
 /** Aborted when the view is left. */
 let visit = AbortSignal.abort();
 /** Aborted when there is another key. */
@@ -22,22 +24,22 @@ export const mailboxView = {
   section: "mailbox",
   title: "Mailbox",
   locked: "The mailbox needs a key.",
-  enter(_argument, _query, signal) {
+  enter(_argument, query, signal) {
     visit = signal;
-    limit = 50;
+    before = query.get("before") ?? "";
     watch();
   },
   empty() {
     by("mailbox-list").replaceChildren();
-    for (const each of ["about", "none", "closed", "older"]) show(by(`mailbox-${each}`), false);
+    for (const each of ["about", "none", "closed", "older", "newest"]) show(by(`mailbox-${each}`), false);
   },
 };
 
 export function startMailbox() {
   by("mailbox-older").addEventListener("click", () => {
-    limit = Math.min(200, limit + 50);
-    watch();
+    location.hash = `#mailbox?${new URLSearchParams({ before: older })}`;
   });
+  by("mailbox-newest").addEventListener("click", () => (location.hash = "#mailbox"));
   key.addEventListener("change", lookForMailbox);
   void lookForMailbox();
 }
@@ -62,20 +64,22 @@ async function lookForMailbox() {
 
 function watch() {
   stop();
+  const path = `/v1/mailbox?${new URLSearchParams({ limit: 50, ...(before && { before }) })}`;
   stop = poll(async (signal) => {
-    const { open, letters, more } = await read(`/v1/mailbox?limit=${limit}`, signal);
-    fill(by("mailbox-list"), ...letters.map(line));
+    const { open, letters, next } = await read(path, signal);
+    older = cursorOf(next);
+    fillEach(by("mailbox-list"), "li", letters.map((letter) => [letter.id, letter]), showLine);
     show(by("mailbox-about"), open);
-    show(by("mailbox-none"), open && !letters.length);
+    show(by("mailbox-none"), open && !letters.length && !before);
     show(by("mailbox-closed"), !open);
-    show(by("mailbox-older"), more && limit < 200);
+    show(by("mailbox-older"), older);
+    show(by("mailbox-newest"), before);
   }, EVERY_MS, visit);
 }
 
-function line(letter) {
-  return el(
-    "li",
-    {},
+function showLine(line, letter) {
+  fill(
+    line,
     el("strong", {}, el("a", { href: `#mailbox/${encodeURIComponent(letter.id)}` }, letter.subject || "(no subject)")),
     el("span", { class: "times-line" }, `to ${letter.to}, `, timeOf(letter.put_down_at), `, ${number(letter.bytes)} bytes`),
   );

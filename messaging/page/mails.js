@@ -1,12 +1,14 @@
 // The view of all mails: the newest first, live, with filters and pages.
 
-import { Problem, read } from "./api.js";
+import { Problem, cursorOf, read } from "./api.js";
 import { emptyBulk, offerBulk, sayBulk, startBulk } from "./bulk.js";
-import { by, el, fill, show } from "./dom.js";
+import { announce, by, el, fill, fillEach, show } from "./dom.js";
 import { poll } from "./poll.js";
 import { STATES, answer, badge, timeOf } from "./words.js";
 
 const EVERY_MS = 1500;
+/** Mails that were looked for from page to page are looked for again after so many times as long as that took. */
+const TIMES = 10;
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** What the address of this view may say of which mails are meant. */
 const NAMES = ["state", "to", "before"];
@@ -65,7 +67,8 @@ const typed = () => [by("mails-state").value, by("mails-to").value.trim()];
 /** Offer what can be done to all that are listed, as long as the fields say the same. */
 function offer() {
   const [state, to] = typed();
-  offerBulk(wanted.get("state") ?? "", state !== (wanted.get("state") ?? "") || to !== (wanted.get("to") ?? ""));
+  const differs = state !== (wanted.get("state") ?? "") || to !== (wanted.get("to") ?? "");
+  offerBulk(wanted.get("state") ?? "", differs, visit);
 }
 
 function search() {
@@ -86,23 +89,22 @@ function watch() {
   const path = `/v1/emails?${new URLSearchParams([...wanted, ["limit", "50"]])}`;
   let last;
   stop = poll(async (signal) => {
-    const page = await ask(path, signal);
-    if (page === last) return;
+    const began = performance.now();
+    const newest = await ask(path, signal);
+    const further = newest && isShort(newest);
+    if (further && last === undefined) showEmpty("Looking through older mails…");
+    const page = further ? await walk(newest, signal) : newest;
+    if (page !== last) showPage(page ?? { emails: [], next: null });
     last = page;
-    showPage(page ?? { emails: [], next: null });
-    return !page; // with what is asked for wrong, there is nothing to wait for
+    if (!page) return true; // with what is asked for wrong, there is nothing to wait for
+    return further ? TIMES * (performance.now() - began) : 0;
   }, EVERY_MS, visit);
 }
 
-/** Read a page; one that is empty and not the last is followed to the next that is not. */
+/** Read the page that is meant; null where what is meant is wrong, which is said. */
 async function ask(path, signal) {
   try {
-    let page = await read(path, signal);
-    while (!page.emails.length && page.next) {
-      showEmpty("Looking through older mails…");
-      page = await read(page.next, signal);
-    }
-    return page;
+    return await read(path, signal);
   } catch (error) {
     if (!(error instanceof Problem) || ![400, 422].includes(error.status)) throw error;
     by("mails-error").textContent = `${error.message} Search for an address, for all of a domain by @domain, or for an id.`;
@@ -111,15 +113,18 @@ async function ask(path, signal) {
   }
 }
 
+/** Whether mails were looked for, and may be found further on. */
+const isShort = (page) => !page.emails.length && page.next;
+
+/** Go from an empty page to the next that is not, or to the last. */
+async function walk(page, signal) {
+  while (isShort(page)) page = await read(page.next, signal);
+  return page;
+}
+
 function showPage({ emails, next }) {
-  older = next ? new URL(next, location.href).searchParams.get("before") : "";
-  const rows = by("mails-rows");
-  const known = new Map([...rows.children].map((row) => [row.dataset.id, row]));
-  const fresh = emails.map((mail) => showRow(known.get(mail.id) ?? el("tr", { "data-id": mail.id }), mail));
-  // Only what moves is touched: the focus stays where it is.
-  for (const row of rows.children) if (!fresh.includes(row)) known.get(row.dataset.id).classList.add("gone");
-  for (const row of rows.querySelectorAll(".gone")) row.remove();
-  fresh.forEach((row, i) => rows.children[i] !== row && rows.insertBefore(row, rows.children[i] ?? null));
+  older = cursorOf(next);
+  fillEach(by("mails-rows"), "tr", emails.map((mail) => [mail.id, mail]), showRow);
   show(by("mails-table"), emails.length);
   show(by("mails-older"), older);
   show(by("mails-newest"), wanted.get("before"));
@@ -135,9 +140,8 @@ function showRow(row, mail) {
     el("th", { scope: "row" }, link),
     el("td", {}, short(mail.subject)),
     el("td", {}, timeOf(mail.created_at)),
-    el("td", { class: "words", }, short(last)),
+    el("td", { class: "words" }, short(last)),
   );
-  return row;
 }
 
 /** A text of which two lines are shown. */
@@ -152,4 +156,5 @@ function nothing() {
 function showEmpty(words) {
   by("mails-none").textContent = words;
   show(by("mails-none"), words);
+  if (words) announce(words);
 }

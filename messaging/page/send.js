@@ -2,7 +2,7 @@
 
 import { freshId, send } from "./api.js";
 import { by, el, show } from "./dom.js";
-import { followMail } from "./follow.js";
+import { followAll, followMail } from "./follow.js";
 import { key } from "./key.js";
 
 const MOST_LINES = 20;
@@ -17,6 +17,9 @@ export const sendView = {
   section: "send",
   title: "Send",
   locked: "",
+  enter(_argument, _query, visit) {
+    followAll(visit);
+  },
   empty() {
     by("send-lines").replaceChildren();
     by("send-error").textContent = "";

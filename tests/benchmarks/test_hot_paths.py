@@ -105,7 +105,7 @@ def test_delivering_a_mail_costs_no_more_than_its_budget(tmp_path: Path, monkeyp
     database.upgrade()
     outbox, relay = Outbox(database), ScriptedTransport()
     ids = [accept(outbox, f"m{number}@example.com").id for number in range(_BLOCKS * _PER_BLOCK)]
-    monkeypatch.setattr("workers.assembly.make_transport", lambda _relay: relay)
+    monkeypatch.setattr("workers.assembly.make_transport", lambda _relay, _takes_mails: relay)
     deliver = assemble_worker(settings, database, []).broker.get_actor(ACTOR).fn
 
     cost = _cost(lambda number: deliver(ids[number]))

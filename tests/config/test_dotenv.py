@@ -8,7 +8,9 @@ from config.environment import environment
 from config.errors import SettingError
 
 
-@pytest.mark.parametrize("line", ["OPEN_SENDMAIL false", "= x", "'A=1", "A='1"])
+@pytest.mark.parametrize(
+    "line", ["OPEN_SENDMAIL false", "OPEN_SENDMAIL", "export OPEN_SENDMAIL # false", "= x", "'A=1", "A='1"]
+)
 def test_a_line_that_is_no_setting_stops_the_start_and_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / ".env").write_text(f"# a comment\nLISTEN=127.0.0.1:1\n\n{line}\n")
     with pytest.raises(SettingError) as caught:
@@ -16,8 +18,8 @@ def test_a_line_that_is_no_setting_stops_the_start_and_is_named(tmp_path: Path, 
     assert str(caught.value).startswith(".env: line 4 cannot be understood; allowed: ")
 
 
-def test_a_name_alone_is_passed_over_as_dotenv_has_it(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("LISTEN\nWEB_THREADS=3\n")
+def test_a_name_with_nothing_behind_its_sign_is_as_good_as_not_there(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LISTEN=\nWEB_THREADS=3\n")
     assert environment({}, tmp_path) == {"WEB_THREADS": "3"}
 
 

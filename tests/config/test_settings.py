@@ -160,6 +160,23 @@ def test_the_outbox_is_kept_in_a_file(value: str) -> None:
         Settings.load({"DATABASE_URL": value})
 
 
+@pytest.mark.parametrize("folder", ["/", "/tmp", "."])
+def test_a_folder_is_no_place_for_the_outbox(folder: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({"DATABASE_URL": f"sqlite:///{folder}"})
+    assert str(caught.value) == f'DATABASE_URL: "{folder}" is a folder; allowed: sqlite:///PATH of a file in one'
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8080", "[::1]:80"])
+def test_the_two_sides_listen_apart(address: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({"LISTEN": address, "INTERNAL_LISTEN": address})
+    assert str(caught.value) == (
+        f'INTERNAL_LISTEN: "{address}" is LISTEN already; allowed: another address, or another port of it'
+    )
+    assert Settings.load({"LISTEN": "[::1]:0", "INTERNAL_LISTEN": "[::1]:0"})
+
+
 def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("  pass word\n")
@@ -168,10 +185,14 @@ def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
     assert settings.given == {"EMAIL_USERNAME", "EMAIL_PASSWORD"}
 
 
-def test_an_empty_file_counts_as_not_set(tmp_path: Path) -> None:
-    file = tmp_path / "url"
-    file.write_text("\n")
-    assert Settings.load({"BROKER_URL_FILE": str(file)}) == Settings.load({})
+@pytest.mark.parametrize("content", ["", "\n", " \n\n"])
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_an_empty_file_is_not_the_default(tmp_path: Path, name: str, content: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(content)
+    with pytest.raises(SettingError) as caught:
+        Settings.load({f"{name}_FILE": str(file)})
+    assert str(caught.value) == f'{name}_FILE: "{file}" is empty; allowed: a file with {name} in it'
 
 
 def test_only_secrets_have_a_file(tmp_path: Path) -> None:
@@ -255,7 +276,7 @@ def test_finished_mails_can_be_kept_for_ever(value: str) -> None:
 
 def test_the_file_fills_in_what_the_environment_lacks_and_overrides_nothing(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
-        "# a comment\nLISTEN=127.0.0.1:1\nexport LOG_LEVEL=debug\nGREETING_SUBJECT='Hello, you'\nWEB_THREADS\n"
+        "# a comment\nLISTEN=127.0.0.1:1\nexport LOG_LEVEL=debug\nGREETING_SUBJECT='Hello, you'\nWEB_THREADS=\n"
     )
     environ = {"LISTEN": "127.0.0.1:2"}
     merged = environment(environ, tmp_path)

@@ -24,6 +24,7 @@ log_uncaught()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("deed", "level", "words", "code"),
     [

@@ -121,6 +121,7 @@ def test_an_endpoint_is_an_address_and_a_port_and_is_shown_as_it_is_written(valu
         "a:65536",
         "a:999999",
         "a:٨٠",
+        "münchen:80",
     ],
 )
 def test_anything_else_is_not_an_endpoint(value: str) -> None:

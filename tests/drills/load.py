@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from tests.integration.system import ask
+from tests.drills.unanswered import Unanswered
+from tests.integration.system import Answer, ask
 
 #: Clients at the same time; more than a stalled service answers at the rate of the load.
-_CLIENTS = 24
+CLIENTS = 24
 
 
 @dataclass
@@ -21,12 +22,23 @@ class Sent:
 
     #: Recipient to the path of the mail's status, for each 202.
     accepted: dict[str, str] = field(default_factory=dict)
-    #: Recipient to what was answered instead of a 202: the line of text.
+    #: Recipient to what was answered instead of a 202: a 503 that says when to come again, and its line of text.
     turned_down: dict[str, str] = field(default_factory=dict)
-    #: What there was instead of an answer: the error.
-    unanswered: list[str] = field(default_factory=list)
+    #: Any other answers.
+    wrong: list[str] = field(default_factory=list)
+    #: Those that had none.
+    unanswered: list[Unanswered] = field(default_factory=list)
     #: Longest time to an answer, in seconds.
     longest_s: float = 0.0
+
+    def note(self, recipient: str, answer: Answer) -> None:
+        words = f"{answer.status} {answer.body.decode().strip()}"
+        if answer.status == 202:
+            self.accepted[recipient] = answer.headers["Location"]
+        elif answer.status == 503 and answer.headers.get("Retry-After", "").isdecimal():
+            self.turned_down[recipient] = words
+        else:
+            self.wrong.append(words)
 
 
 class Load:
@@ -66,7 +78,7 @@ class Load:
 
     def _run(self) -> None:
         number, next_at = 0, time.monotonic()
-        with ThreadPoolExecutor(_CLIENTS) as clients:
+        with ThreadPoolExecutor(CLIENTS) as clients:
             while not self._stopped.wait(max(0.0, next_at - time.monotonic())):
                 clients.submit(self._send, f"t{number:06}@example.com")
                 number += 1
@@ -78,12 +90,9 @@ class Load:
             answer = ask(self._address, "GET", f"/?sendmail={recipient}")
         except (OSError, http.client.HTTPException) as error:
             with self._lock:
-                self.sent.unanswered.append(f"{type(error).__name__}: {error}")
+                self.sent.unanswered.append(Unanswered.by(error, began, time.monotonic()))
             return
         took = time.monotonic() - began
         with self._lock:
             self.sent.longest_s = max(self.sent.longest_s, took)
-            if answer.status == 202:
-                self.sent.accepted[recipient] = answer.headers["Location"]
-            else:
-                self.sent.turned_down[recipient] = f"{answer.status} {answer.body.decode().strip()}"
+            self.sent.note(recipient, answer)

@@ -34,7 +34,7 @@ def _lock_database(rig: Rig) -> None:
 
 def _clock_jumps_ahead(rig: Rig) -> None:
     rig.pause(0.5)
-    rig.clock.set_wrong_by(_HOUR_S)
+    rig.set_clock_wrong_by(_HOUR_S)
     rig.trouble_ended()
     rig.pause(0.5)
 
@@ -42,15 +42,15 @@ def _clock_jumps_ahead(rig: Rig) -> None:
 def _clock_jumps_ahead_of_mails_under_way(rig: Rig) -> None:
     rig.relay.follow(some_mails("END", _UNDER_WAY, Delay(rig.size.spell_s)))
     rig.pause(0.5)
-    rig.clock.set_wrong_by(_HOUR_S)
+    rig.set_clock_wrong_by(_HOUR_S)
     rig.spell()
 
 
 def _clock_jumps_back_and_is_set_right(rig: Rig) -> None:
     rig.pause(0.5)
-    rig.clock.set_wrong_by(-_HOUR_S)
+    rig.set_clock_wrong_by(-_HOUR_S)
     rig.pause(0.5)
-    rig.clock.set_wrong_by(0)
+    rig.set_clock_wrong_by(0)
     rig.trouble_ended()
     rig.pause(0.3)
 
@@ -75,9 +75,7 @@ _LATER: Final = first_tries("RCPT", 1, "451 4.7.1 try later")
 _TRIED_TWICE: Final = (attempts_are(2), clock_jumped(_HOUR_S))
 
 SCENARIOS: Final = [
-    Scenario(
-        "clock jumps an hour ahead", 2, _clock_jumps_ahead, _LATER, clock=True, hangs_up=True, expects=_TRIED_TWICE
-    ),
+    Scenario("clock jumps an hour ahead", 2, _clock_jumps_ahead, _LATER, clock=True, cuts=True, expects=_TRIED_TWICE),
     # As long a lease as anybody has: it is not renewed just then.
     Scenario(
         "clock jumps an hour ahead of mails under way",
@@ -85,7 +83,7 @@ SCENARIOS: Final = [
         _clock_jumps_ahead_of_mails_under_way,
         environ={"LEASE": "2m"},
         clock=True,
-        hangs_up=True,
+        cuts=True,
         expects=(attempts_are(1), clock_jumped(_HOUR_S), some_waited),
     ),
     Scenario(
@@ -94,7 +92,7 @@ SCENARIOS: Final = [
         _clock_jumps_back_and_is_set_right,
         _LATER,
         clock=True,
-        hangs_up=True,
+        cuts=True,
         expects=_TRIED_TWICE,
     ),
     Scenario("talktome's disk full", 6, _talk_to_a_full_disk, environ={"TALKTOME_LOG": "/dev/full"}, embedded=True),

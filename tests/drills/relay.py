@@ -9,18 +9,23 @@ from tests.drills.expectations import (
     logins_are_few,
     nothing_is_charged,
     relay_says,
+    relay_was_not_away,
     some_waited,
     waits_are,
 )
 from tests.drills.rig import Rig
 from tests.drills.scenario import Scenario
 from tests.drills.scripts import always, first_tries, some_mails
+from tests.servers.room import Room
 from tests.servers.script import Action, Conversation, Delay, Dribble, Drop, Silence, Stage
 
 _TRIES: Final = 3
 
 #: Mails with which the relay is slow; there are more threads than that.
 _SLOW_MAILS: Final = 5
+
+#: Fewer than a worker process has threads.
+_ROOM: Final = 3
 
 _RCPT_OK: Final = "250 2.1.5 Ok"
 _NO_SUCH_USER: Final = "550 5.1.1 no such user"
@@ -30,6 +35,10 @@ _CLOSING: Final = "421 4.3.2 closing"
 
 def _just_load(rig: Rig) -> None:
     rig.pause(1.0)
+
+
+def _half_the_load(rig: Rig) -> None:
+    rig.pause(0.5)
 
 
 def _down(rig: Rig) -> None:
@@ -73,7 +82,10 @@ def _closing_on_reuse(at: Stage, _argument: str, talk: Conversation) -> Action |
 
 
 _ONCE: Final = attempts_are(1)
-_SCHEDULED: Final = (attempts_are(_TRIES + 1), waits_are(1, 1, 1))
+#: Steps that are told apart.
+_SCHEDULE_S: Final = (1, 2, 4)
+_STEPS: Final = {"RETRY_SCHEDULE": ",".join(f"{step_s}s" for step_s in _SCHEDULE_S)}
+_SCHEDULED: Final = (attempts_are(_TRIES + 1), waits_are(*_SCHEDULE_S))
 
 #: With RabbitMQ where it matters that there are several worker processes; elsewhere it adds time and nothing else.
 SCENARIOS: Final = [
@@ -102,6 +114,14 @@ SCENARIOS: Final = [
         embedded=True,
         expects=(_ONCE, all_but_these_come_at_once(_SLOW_MAILS), some_waited),
     ),
+    Scenario(
+        f"relay takes {_ROOM} connections",
+        3,
+        _just_load,
+        lambda: Room(_ROOM),
+        environ={"HOLD_PROBE": "1m"},
+        expects=(_ONCE, relay_says(421), relay_was_not_away),
+    ),
     Scenario("421 on reuse", 3, _just_load, always(_closing_on_reuse), embedded=True, expects=(_ONCE, relay_says(421))),
     Scenario(
         "421 on QUIT",
@@ -109,21 +129,24 @@ SCENARIOS: Final = [
         _just_load,
         always({"QUIT": _CLOSING}),
         embedded=True,
+        web="tests.integration.restless",
         expects=(_ONCE, relay_says(421)),
     ),
     Scenario(
         f"451 to the first {_TRIES} RCPT",
         3,
-        _just_load,
+        _half_the_load,
         first_tries("RCPT", _TRIES, "451 4.7.1 try later"),
+        environ=_STEPS,
         embedded=True,
         expects=_SCHEDULED,
     ),
     Scenario(
         f"451 to the first {_TRIES} mails",
         3,
-        _just_load,
+        _half_the_load,
         first_tries("END", _TRIES, "451 4.3.0 try later"),
+        environ=_STEPS,
         embedded=True,
         expects=_SCHEDULED,
     ),
@@ -138,7 +161,7 @@ SCENARIOS: Final = [
     Scenario(
         "mail taken, no answer",
         2,
-        _just_load,
+        _half_the_load,
         first_tries("END", 1, Drop()),
         embedded=True,
         lost_answers=1,

@@ -4,7 +4,7 @@ import contextlib
 import math
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +12,7 @@ from stack.rabbitmq import RabbitMQ
 from tests.drills import transcript
 from tests.drills.load import Load
 from tests.drills.tally import Tally, count
+from tests.drills.unanswered import Absence
 from tests.drills.watcher import Watcher
 from tests.fixtures.waiting import until
 from tests.integration.system import System
@@ -69,6 +70,7 @@ class Rig:
         self._seed = seed
         self._ended_at = 0.0
         self._in_hand: set[str] = set()
+        self._absences: list[Absence] = []
 
     @property
     def broker(self) -> RabbitMQ:
@@ -104,6 +106,18 @@ class Rig:
         """From here on recovery is timed; from the end of the load where a scenario does not say so."""
         self._ended_at = time.monotonic()
 
+    @contextlib.contextmanager
+    def web_is_away(self) -> Iterator[None]:
+        """Have it allowed that requests which are under way in the block, or come then, get no answer."""
+        since = time.monotonic()
+        yield
+        self._absences.append((since, time.monotonic()))
+
+    def set_clock_wrong_by(self, seconds: int) -> None:
+        """Set the service's clock; the web process may take connections that it has for silent ones then."""
+        with self.web_is_away():
+            self.clock.set_wrong_by(seconds)
+
     def was_killed(self) -> None:
         """Remember what was in hand: the relay may have it, and whoever would write that down is dead by now."""
         maybe_taken = transcript.maybe_taken(self.relay.conversations)
@@ -128,7 +142,9 @@ class Rig:
                 self.system.workers.kill()  # an orderly end takes seconds, and has a drill of its own
         refused = transcript.refused(self.relay.conversations)
         states = dict(self.query("SELECT recipient, state FROM mails"))
-        return count(load.sent, self.relay.mails, refused, states, watcher.seen, self._in_hand, recovered_s)
+        return count(
+            load.sent, self.relay.mails, refused, states, watcher.seen, self._in_hand, self._absences, recovered_s
+        )
 
     def _recover(self, patience_s: float) -> float:
         """Wait until nothing is left to do, and return how long that took; for ever, if patience came to its end."""
@@ -143,6 +159,16 @@ class Rig:
     def unfinished(self) -> int:
         """How many mails are not in a final state."""
         return int(self.query("SELECT count(*) FROM mails WHERE due_at IS NOT NULL")[0][0])
+
+    def database_is_free(self) -> bool:
+        """Whether one can write now."""
+        with contextlib.closing(sqlite3.connect(self.database, timeout=0.1)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            connection.rollback()
+        return True
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as connection:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.drills.expectations import Expectation
+from tests.drills.load import CLIENTS
 from tests.drills.rig import Trouble
 from tests.drills.scripts import MakeScript, always
 from tests.drills.tally import Tally
@@ -42,10 +43,12 @@ class Scenario:
     clock: bool = False
     #: The root of the worker processes.
     workers: str = "workers.main"
+    #: The root of the web process.
+    web: str = "messaging"
     #: The relay's login.
     login: tuple[str, str] | None = None
-    #: Whether clients may get no answer: the web process itself goes, or loses its sense of time.
-    hangs_up: bool = False
+    #: Whether requests may be cut that have begun: the web process is killed, or loses its sense of time.
+    cuts: bool = False
     #: Whether clients may get a 503: there is nowhere to put a mail.
     turns_down: bool = False
     #: How many mails those have in hand that are killed, at the most; each of them may come once more.
@@ -60,6 +63,11 @@ class Scenario:
     def may_double(self, tally: Tally) -> int:
         """How many mails may come twice, of those that were accepted and were in hand."""
         return min(self.kills_with, tally.in_hand) + self.lost_answers * tally.accepted
+
+    @property
+    def may_cut(self) -> int:
+        """How many requests may be cut: each client's and the watcher's, at the most."""
+        return CLIENTS + 1 if self.cuts else 0
 
     @property
     def may_come(self) -> int:

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 
+from tests.drills import unanswered
 from tests.drills.load import Sent
+from tests.drills.unanswered import Absence
 from tests.drills.watcher import Seen
 from tests.servers.script import Received
 
@@ -15,9 +17,15 @@ class Tally:
     """One line of the result."""
 
     accepted: int
-    #: Requests that were answered with anything but a 202, and those that were not answered.
+    #: Requests that were answered with a 503 that says when to come again, and those that were not answered.
     turned_down: int
     unanswered: int
+    #: All other answers but 202.
+    wrong_answers: tuple[str, ...]
+    #: Of all that had no answer, those for a status among them: the errors of those that had none while the web process
+    #: was there, and how many were not just refused.
+    unanswered_while_up: tuple[str, ...]
+    cut: int
     #: Mails that the relay has.
     delivered: int
     #: Failed because the relay refused them.
@@ -36,19 +44,22 @@ class Tally:
     longest_s: float
     #: From the end of the trouble until nothing was left to do, in seconds.
     recovered_s: float
-    #: How often the status was seen, how often it was not to be had, and what it said that was not so.
+    #: For how long the status was watched, in seconds, how often it was seen (and of these, of a mail that had been
+    #: seen before), how often it was not to be had, and what it said that was not so.
+    watched_s: float
     looks: int
+    looks_again: int
     blind_looks: int
     lies: tuple[str, ...]
 
     def __str__(self) -> str:
         return (
-            f"accepted {self.accepted}, turned down {self.turned_down}, unanswered {self.unanswered}, "
+            f"accepted {self.accepted}, turned down {self.turned_down}, unanswered {self.unanswered} ({self.cut} cut), "
             f"delivered {self.delivered}, refused {self.refused}, lost {self.lost}, "
             f"doubled {self.doubled} (with {self.in_hand} in hand, {self.doubled_idle} of them others, "
             f"{self.doubled_otherwise} with another Message-ID), "
             f"longest answer {self.longest_s * 1000:.0f} ms, recovered in {self.recovered_s:.1f} s, "
-            f"status seen {self.looks} times"
+            f"status seen {self.looks} times in {self.watched_s:.1f} s, {self.looks_again} times again"
         )
 
 
@@ -59,6 +70,7 @@ def count(
     states: Mapping[str, str],
     seen: Seen,
     in_hand: set[str],
+    absences: Sequence[Absence],
     recovered_s: float,
 ) -> Tally:
     """Compare what was promised and said with what the relay has.
@@ -70,6 +82,7 @@ def count(
         states: recipient to the state of the mail at the end.
         seen: what the status said before.
         in_hand: recipients of mails that were in hand when something was killed.
+        absences: from when to when the web process was away.
         recovered_s: how long it took after the trouble.
     """
     # Where it gave no answer it may have the mail, and we may count on nothing.
@@ -79,10 +92,14 @@ def count(
     for mail in taken:
         ids.setdefault(mail.recipients[0], set()).add(message_from_bytes(mail.content)["Message-ID"])
     failed = {recipient for recipient, state in states.items() if state == "failed"}
+    no_answers = [*sent.unanswered, *seen.unanswered]
     return Tally(
         accepted=len(sent.accepted),
         turned_down=len(sent.turned_down),
         unanswered=len(sent.unanswered),
+        wrong_answers=tuple(sent.wrong),
+        unanswered_while_up=tuple(unanswered.while_up(no_answers, absences)),
+        cut=unanswered.cut(no_answers),
         delivered=len(times),
         refused=len(failed & refused),
         lost=len((sent.accepted.keys() - times.keys() | failed) - refused),
@@ -93,8 +110,10 @@ def count(
         doubled_otherwise=sum(len(found) - 1 for found in ids.values()),
         longest_s=sent.longest_s,
         recovered_s=recovered_s,
+        watched_s=seen.watched_s,
         looks=seen.looks,
-        blind_looks=seen.unanswered,
+        looks_again=seen.again,
+        blind_looks=len(seen.unanswered),
         lies=(*seen.lies, *_said_too_early(mails, states, seen), *_turned_down_and_stored(sent, states)),
     )
 

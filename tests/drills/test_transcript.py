@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.drills.transcript import answers, interrupted, maybe_taken, refused, under_way, words_on
+from tests.drills.transcript import answered_at, interrupted, maybe_taken, refused, tried_at, under_way, words_on
 from tests.servers.script import Conversation
 
 HELLO = ["S: 220 scripted.test", "C: EHLO me", "S: 250-scripted.test", "S: 250 HELP"]
@@ -55,5 +55,13 @@ def test_between_mails_nothing_is_interrupted(ended: list[str]) -> None:
     assert interrupted([Conversation(ended, open=False)]) == set()
 
 
-def test_answers_are_counted_by_their_code() -> None:
-    assert answers([Conversation([*HELLO, *UNKNOWN]), Conversation([*HELLO, *UNKNOWN])], 550) == 2
+def test_the_times_of_all_tries_of_a_mail_are_known_over_all_conversations() -> None:
+    later = Conversation([*HELLO, *LATER], times=[20.0 + number for number in range(len(HELLO + LATER))])
+    again = Conversation([*TAKEN, *LATER], times=[10.0 + number for number in range(len(TAKEN + LATER))])
+    assert tried_at([later, again]) == {"taken@example.com": [12.0], "later@example.com": [19.0, 26.0]}
+
+
+def test_answers_are_found_by_their_code() -> None:
+    once = [*HELLO, *UNKNOWN]
+    conversation = Conversation(once * 2, times=[10.0 + number for number in range(2 * len(once))])
+    assert answered_at([conversation], 550) == [17.0, 29.0]

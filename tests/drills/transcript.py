@@ -29,6 +29,16 @@ def words_on(conversation: Conversation) -> Iterator[tuple[str, str | None]]:
         yield recipient, None
 
 
+def tried_at(conversations: Iterable[Conversation]) -> dict[str, list[float]]:
+    """Recipient to the times at which the relay heard of it, in seconds since 1970."""
+    times: dict[str, list[float]] = {}
+    for conversation in conversations:
+        for at, line in zip(conversation.times, conversation.lines, strict=True):
+            if line.startswith("C: RCPT") and (address := _ADDRESS.search(line)):
+                times.setdefault(address[1], []).append(at)
+    return {recipient: sorted(heard) for recipient, heard in times.items()}
+
+
 def refused(conversations: Iterable[Conversation]) -> set[str]:
     """The recipients that the relay refused for good."""
     return {
@@ -67,6 +77,11 @@ def under_way(conversations: Iterable[Conversation]) -> int:
     )
 
 
-def answers(conversations: Iterable[Conversation], code: int) -> int:
-    """How often the relay gave an answer of that code."""
-    return sum(line.startswith(f"S: {code}") for conversation in conversations for line in conversation.lines)
+def answered_at(conversations: Iterable[Conversation], code: int) -> list[float]:
+    """When the relay gave an answer of that code, in seconds since 1970."""
+    return [
+        at
+        for conversation in conversations
+        for at, line in zip(conversation.times, conversation.lines, strict=True)
+        if line.startswith(f"S: {code}")
+    ]

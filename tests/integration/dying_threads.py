@@ -1,13 +1,14 @@
 """Root of worker processes whose threads die of some mails: `dramatiq tests.integration.dying_threads`."""
 
 import threading
+from collections.abc import Callable
 
 from dramatiq.broker import MessageProxy
 from dramatiq.worker import ConsumerThread
 
 from workers.composing import Composed
 from workers.transports.maildir import MaildirTransport
-from workers.transports.transport import Receipt
+from workers.transports.transport import Receipt, always
 
 _deliver = MaildirTransport.deliver
 _post_process = ConsumerThread.post_process_message
@@ -16,13 +17,13 @@ _dying: set[threading.Thread] = set()
 _seen: set[str] = set()
 
 
-def _break_off(self: MaildirTransport, mail: Composed) -> Receipt:
+def _break_off(self: MaildirTransport, mail: Composed, is_ours: Callable[[], bool] = always) -> Receipt:
     poison = mail.recipient.startswith("poison")
     if poison or (mail.recipient.startswith("once") and mail.recipient not in _seen):
         _seen.add(mail.recipient)
         _dying.add(threading.current_thread())
         raise SystemExit
-    return _deliver(self, mail)
+    return _deliver(self, mail, is_ours)
 
 
 def _die(self: ConsumerThread, message: MessageProxy) -> None:

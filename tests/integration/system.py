@@ -73,6 +73,7 @@ class System:
         threads: how many each of them has.
         clock: what they all take for the machine's, if not that itself.
         workers: root of the worker processes.
+        web: root of the web process.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class System:
         threads: int = 8,
         clock: WrongClock | None = None,
         workers: str = "workers.main",
+        web: str = "messaging",
     ) -> None:
         self.folder = folder
         self.address = web_address or free_address()
@@ -98,7 +100,7 @@ class System:
         }
         self.processes = processes
         under = clock.command if clock else []
-        self.web = self._program("web", [*under, "messaging", "serve"])
+        self.web = self._program("web", [*under, web, "serve"])
         numbers = ["-p", str(processes), "-t", str(threads)]
         command = ["workers"] if workers == "workers.main" else ["dramatiq", workers]
         self.workers = self._program("workers", [*under, *command, *numbers])

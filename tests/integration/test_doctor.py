@@ -15,8 +15,11 @@ from unittest import mock
 import pika
 import pytest
 
+from config.broker_url import parse_broker_url
+from config.rabbitmq.broker import RabbitBroker
+from messaging.doctor.checks.broker import check_broker
 from messaging.doctor.examination import examine
-from messaging.doctor.finding import Finding
+from messaging.doctor.finding import Finding, find
 from stack.nginx import Edge, Nginx
 from stack.rabbitmq import RabbitMQ
 from tests.fixtures.waiting import until
@@ -145,6 +148,59 @@ def test_a_password_that_is_wrong_has_to_be_set(doctor: Doctor, system: System, 
         rabbitmq.ctl("change_password", "guest", "guest")
 
 
+@pytest.mark.parametrize(
+    ("permissions", "lacking"),
+    [
+        (("^$", ".*", ".*"), "may not make its queue"),
+        ((".*", "^$", ".*"), "may not publish"),
+        ((".*", ".*", "^$"), "may not take ids from its queue"),
+    ],
+    ids=["configure", "write", "read"],
+)
+def test_a_user_that_lacks_a_permission_has_to_be_given_it(
+    rabbitmq: RabbitMQ, permissions: tuple[str, ...], lacking: str
+) -> None:
+    url = rabbitmq.fresh_vhost()
+    vhost = url.rpartition("/")[2]
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        broker = RabbitBroker(parse_broker_url(url), [])
+        connection.channel().queue_declare("mail", durable=True, arguments=broker.queue_arguments("mail"))
+    if "limited" not in rabbitmq.ctl("list_users"):
+        rabbitmq.ctl("add_user", "limited", "hunter2")
+    rabbitmq.ctl("set_permissions", "-p", vhost, "limited", *permissions)
+    limited = parse_broker_url(url.replace("guest:guest", "limited:hunter2"))
+    finding = find("broker", lambda: check_broker(limited))
+    assert f"user limited {lacking}: ACCESS_REFUSED" in finding.words
+    (command,) = rabbitmqctl(finding.advice)
+    rabbitmq.ctl(*shlex.split(command))
+    assert find("broker", lambda: check_broker(limited)).ok
+
+
+def test_a_policy_by_which_nothing_is_taken_is_named(doctor: Doctor, system: System, rabbitmq: RabbitMQ) -> None:
+    vhost = system.environ["BROKER_URL"].rpartition("/")[2]
+    limit = '{"max-length": 0, "overflow": "reject-publish"}'
+    system.workers.stop()  # to a worker that waits it would go all the same
+    rabbitmq.ctl("set_policy", "-p", vhost, "limit", "^mail$", limit)
+    finding = doctor.crosses()["broker"]
+    assert finding.words == "it refuses what is published, by a limit on its queue"
+    (command,) = rabbitmqctl(finding.advice)
+    assert "limit" in rabbitmq.ctl(*shlex.split(command))
+    rabbitmq.ctl("clear_policy", "-p", vhost, "limit")
+    system.start_workers()
+    until(lambda: doctor.crosses() == {})
+
+
+def test_an_alarm_of_the_disk_is_told_from_one_of_memory(doctor: Doctor, rabbitmq: RabbitMQ) -> None:
+    rabbitmq.ctl("set_disk_free_limit", "100000GB")
+    try:
+        finding = doctor.only_cross("broker")
+        assert "low on disk" in finding.words
+        assert finding.advice.startswith("Make room on its disk")
+    finally:
+        rabbitmq.ctl("set_disk_free_limit", "50MB")
+    until(lambda: doctor.crosses() == {})
+
+
 def test_an_alarm_is_named(doctor: Doctor, rabbitmq: RabbitMQ) -> None:
     rabbitmq.ctl("set_vm_memory_high_watermark", "0.00001")
     try:
@@ -253,13 +309,6 @@ def test_through_nginx_nobody_can_claim_to_be_somebody_else(doctor: Doctor, syst
         assert doctor.crosses(url=edge.url) == {}
 
 
-def test_a_service_that_believes_what_clients_claim_is_told_to_count_fewer_proxies(
-    doctor: Doctor, system: System
-) -> None:
-    finding = doctor.only_cross("hops", url=f"http://{system.address}")
-    assert finding.advice.startswith("Set TRUSTED_PROXIES=0")
-    system.web.stop()
-    environ = {**system.environ, "TRUSTED_PROXIES": "0"}
-    with System(system.folder, environ, web_address=system.address, processes=1) as believes_nobody:
-        assert Doctor(believes_nobody).crosses(url=f"http://{system.address}") == {}
-    system.start_web()
+def test_beside_a_service_that_believes_this_machine_nothing_is_advised(doctor: Doctor, system: System) -> None:
+    (hops,) = [line for line in doctor.run("--url", f"http://{system.address}").stdout.splitlines() if "hops" in line]
+    assert "this machine is believed" in hops

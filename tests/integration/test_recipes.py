@@ -160,6 +160,9 @@ def test_a_job_that_mails_its_last_lines_when_it_fails(machine: Machine) -> None
     recipient, text = machine.mail("nightly failed with code 1")
     assert recipient == "me@example.com"
     assert re.fullmatch(r"copying\ncp: .*/srv/data.*\n", text)
+    odd = machine.install("monthly", script.replace('echo "copying"', r"printf 'Gr\366\337e\000\n'"))
+    assert machine.run(odd).stderr == ""
+    assert machine.mail("monthly failed with code 1")[1].startswith("Gr\ufffd\ufffde\ufffd\ncp: ")
     good = machine.install("weekly", script.replace("cp /srv/data /mnt/backup", "true"))
     assert machine.run(good).returncode == 0
     assert machine.mails("weekly failed with code 0") == []

@@ -283,6 +283,32 @@ def test_make_run_finishes_or_gives_back_what_it_has_when_it_is_told_to_end(begi
         assert len(relay.mails) == len(ids)
 
 
+def links(*servings: Serving) -> list[str]:
+    """The links to the page, with the first key in them, that were printed."""
+    return [line.strip() for serving in servings for line in serving.lines if "#key=" in line]
+
+
+def test_make_run_prints_a_link_with_the_first_key_where_it_listens_and_only_once(begin: Serve) -> None:
+    serving = begin(MAKE_RUN, LISTEN="0.0.0.0:0").wait_until_it_listens()
+    (link,) = links(serving)
+    url, _, key = link.partition("#key=")
+    assert url == f"http://127.0.0.1:{serving.endpoint.port}/"
+    with Connection(Endpoint("127.0.0.1", serving.endpoint.port)) as connection:
+        connection.get("/v1/emails", f"Authorization: Bearer {key}", "Connection: close")
+        assert connection.answer().status == 200
+    serving.program.stop()
+    assert links(begin(MAKE_RUN).wait_until_it_listens()) == []
+
+
+@pytest.mark.parametrize("taken", ["LISTEN", "INTERNAL_LISTEN"])
+def test_make_run_makes_no_key_while_it_cannot_listen(begin: Serve, taken: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        serving = begin(MAKE_RUN, **{taken: f"127.0.0.1:{other.getsockname()[1]}"})
+        assert serving.program.wait() != 0
+    assert links(serving) == []
+    assert len(links(begin(MAKE_RUN).wait_until_it_listens())) == 1
+
+
 def test_while_the_relay_refuses_us_it_says_so_and_sends_everything_when_it_does_no_longer(begin: Serve) -> None:
     with SmtpServer({"MAIL": "530 5.7.0 Authentication required"}) as relay:
         serving = begin(SMTP_URL=relay.url, HOLD_PROBE="300ms").wait_until_it_listens()
@@ -299,6 +325,38 @@ def test_while_the_relay_refuses_us_it_says_so_and_sends_everything_when_it_does
         assert len(relay.accepted) == 3
         with connected(serving.folder / "var" / "messaging.db") as connection:
             assert connection.execute("SELECT DISTINCT attempts FROM mails").fetchall() == [(1,)]
+
+
+#: `serve` whose loop for connections has a bug, that a path of the public or the internal side leads to.
+WITH_A_BUG = """
+import os
+from config.settings import Settings
+from messaging.serve import serve
+from messaging.server import Server
+
+look = Server._poll
+def poll(server, timeout_s):
+    look(server, 0.01)
+    if os.path.exists(f"bug-{server.endpoint.port}"):
+        raise RuntimeError("a bug")
+Server._poll = poll
+serve(Settings.load(os.environ))
+"""
+
+
+@pytest.mark.parametrize("side", ["public", "internal"])
+def test_a_side_that_dies_ends_the_process_in_order(begin: Serve, side: str) -> None:
+    serving = begin([sys.executable, "-c", WITH_A_BUG], LOG_FORMAT="json").wait_until_it_listens()
+    mail_id = serving.send()
+    port = (serving.endpoint if side == "public" else serving.internal).port
+    (serving.folder / f"bug-{port}").touch()
+    assert serving.program.wait() == 1
+    assert serving.states().keys() == {mail_id}
+    logged = [json.loads(line) for line in serving.lines]
+    (critical,) = [entry for entry in logged if entry["level"] == "CRITICAL"]
+    assert critical["message"] == f"thread server-{port} ends: nobody caught this"
+    assert critical["exc_info"].endswith("RuntimeError: a bug")
+    assert [entry["message"].partition(":")[0] for entry in logged].count("stopping") == 1
 
 
 def test_readiness_asks_after_every_part(begin: Serve) -> None:
@@ -324,19 +382,24 @@ def test_readiness_asks_after_every_part(begin: Serve) -> None:
     until(lambda: "dispatcher (none seen for 40 s)" in asked_when_the_last_sign_of_life_is_old("dispatcher")[1])
 
 
-def test_an_address_that_is_taken_is_told_in_one_line(begin: Serve) -> None:
+@pytest.mark.parametrize("setting", ["LISTEN", "INTERNAL_LISTEN"])
+def test_an_address_that_is_taken_is_told_in_one_line(begin: Serve, setting: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        serving = begin(INTERNAL_LISTEN=address)
+        serving = begin(**{setting: address})
         assert serving.program.wait() == 1
-    assert serving.lines == [f"messaging: {address} cannot be listened on: Address already in use"]
+    (line,) = serving.lines
+    assert line.startswith(f'messaging: {setting}: "{address}" cannot be listened on (Address already in use); allowed')
 
 
 @pytest.mark.parametrize(
     ("environ", "code", "words"),
     [
-        ({"DATABASE_URL": "sqlite:////dev/null/messaging.db"}, 1, "DATABASE_URL: /dev/null/messaging.db: File exists"),
+        ({"DATABASE_URL": "sqlite:////dev/null/m.db"}, 1, "DATABASE_URL: /dev/null/m.db: Not a directory"),
         ({"DATABASE_URL": "sqlite:////proc/messaging.db"}, 1, "DATABASE_URL: /proc/messaging.db: No such file"),
+        ({"DATABASE_URL": "sqlite:////"}, 2, 'DATABASE_URL: "/" is a folder; allowed: '),
+        ({"LISTEN": "192.0.2.1:80"}, 2, 'LISTEN: "192.0.2.1:80" cannot be listened on (Cannot assign'),
+        ({"INTERNAL_LISTEN": "host.invalid:80"}, 2, 'INTERNAL_LISTEN: "host.invalid:80" cannot be listened on ('),
         ({"WEB_THREADS": "many"}, 2, 'WEB_THREADS: "many" cannot be used; allowed: '),
         ({"TALKTOME_LOG": "/proc/talktome.log"}, 2, "TALKTOME_LOG: /proc/talktome.log cannot be written "),
     ],
@@ -351,7 +414,8 @@ def test_what_keeps_it_from_starting_is_told_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(module, "configure_logging", lambda *_: None)  # that of the tests stays
-    for name, value in {"TALKTOME_LOG": f"{tmp_path}/talktome.log", **environ}.items():
+    log = {"TALKTOME_LOG": f"{tmp_path}/talktome.log"}
+    for name, value in {**log, "LISTEN": "127.0.0.1:0", "INTERNAL_LISTEN": "127.0.0.1:0", **environ}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as exit_:
         main(["serve"])

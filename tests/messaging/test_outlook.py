@@ -101,6 +101,7 @@ def test_what_is_known_is_good_for_two_seconds(
     assert (hold.asked, heartbeats.asked) == (2, 2)
 
 
+@pytest.mark.slow
 def test_of_32_threads_one_asks(outlook: Outlook, hold: CountingHold, clock: Clock) -> None:
     hold.takes_s = 0.05
     for round_number in (1, 2, 3):

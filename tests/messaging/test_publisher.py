@@ -102,6 +102,7 @@ def test_what_the_broker_has_is_not_due_for_a_while(
     until(lambda: due_at(database_path) == {mail.id: LATER for mail in mails})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("free")
 def test_ids_are_published_in_their_order(publisher: BrokerPublisher, queue: RememberingQueue, outbox: Outbox) -> None:
     ids = [accept(outbox).id for _ in range(50)]

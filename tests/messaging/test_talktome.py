@@ -1,10 +1,14 @@
 """The talktome log: a line that is told of is in the file, whole, whatever happens around it."""
 
+import contextlib
+import fcntl
 import os
 import re
 import resource
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from messaging import talktome as module
 from messaging.errors import UnavailableError
 from messaging.talktome import TalktomeLog
 
@@ -20,6 +25,9 @@ LINE = re.compile(r"(\S+) talktome ([\w-]+)\n")
 
 #: Large enough that nothing is rotated.
 LARGE = 1024 * 1024
+
+#: Somebody who owns nothing here.
+NOBODY = 65534
 
 #: A program that logs 500 requests named after its argument.
 WRITER = """
@@ -259,6 +267,111 @@ def test_a_rotation_that_fails_is_an_error_and_loses_nothing(path: Path) -> None
     log.write("request-last")
     assert ids_in(path.with_name("talktome.log.1"), path) == [*written, "request-last"]
     log.close()
+
+
+def test_the_check_finds_a_rotation_that_failed_and_that_it_works_again(path: Path) -> None:
+    log = TalktomeLog(path, max_bytes=1024, backups=1)
+    path.with_name("talktome.log.1").mkdir()
+    log.check()
+    with pytest.raises(UnavailableError):
+        write_until_it_fails(log, [])
+    for _ in range(2):
+        with pytest.raises(IsADirectoryError):
+            log.check()
+    path.with_name("talktome.log.1").rmdir()
+    log.check()
+    assert path.with_name("talktome.log.1").is_file()
+    log.write("request-last")
+    log.check()
+    assert ids_in(path) == ["request-last"]
+    log.close()
+
+
+@pytest.fixture
+def folder_of_root() -> Iterator[Path]:
+    """A folder that others may pass through, with a log in it that is theirs."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else for a while")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "talktome.log").touch()
+        os.chown(folder / "talktome.log", NOBODY, NOBODY)
+        yield folder
+
+
+@pytest.mark.parametrize(("owner", "mode", "finds"), [(0, 0o755, True), (NOBODY, 0o755, False), (0, 0o777, False)])
+def test_the_check_finds_a_folder_that_lets_nothing_be_rotated(
+    folder_of_root: Path, owner: int, mode: int, finds: bool
+) -> None:
+    folder_of_root.chmod(mode)
+    os.chown(folder_of_root, owner, -1)
+    with as_nobody(), contextlib.closing(TalktomeLog(folder_of_root / "talktome.log", 1024, 1)) as log:
+        assert found(log) == ("its folder does not let it be rotated" if finds else "")
+
+
+@pytest.mark.parametrize(("owner", "finds"), [(0, True), (NOBODY, False)])
+def test_in_a_sticky_folder_only_who_owns_the_log_can_rotate_it(folder_of_root: Path, owner: int, finds: bool) -> None:
+    folder_of_root.chmod(0o1777)
+    os.chown(folder_of_root / "talktome.log", owner, -1)
+    (folder_of_root / "talktome.log").chmod(0o666)
+    with as_nobody(), contextlib.closing(TalktomeLog(folder_of_root / "talktome.log", 1024, 1)) as log:
+        assert found(log) == ("its folder does not let it be rotated" if finds else "")
+        with pytest.raises(UnavailableError) if finds else contextlib.nullcontext():
+            for number in range(50):
+                log.write(f"request-{number:05}")
+
+
+def found(log: TalktomeLog) -> str | None:
+    """What the check finds."""
+    try:
+        log.check()
+    except OSError as error:
+        return error.strerror
+    return ""
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be a user who may do nothing in particular."""
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.2)
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_log_that_another_process_keeps_locked_is_an_error_after_a_while_for_everybody(
+    log: TalktomeLog, path: Path
+) -> None:
+    log.write("request-1")
+    began = time.monotonic()
+    with path.open("rb") as other, ThreadPoolExecutor(8) as pool:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting = [pool.submit(log.write, f"request-{number}") for number in range(8)]
+        assert all(isinstance(each.exception(), UnavailableError) for each in waiting)
+        assert time.monotonic() - began < 1
+        assert "has locked it" in (found(log) or "")
+    log.write("request-9")
+    assert ids_in(path) == ["request-1", "request-9"]
+
+
+def test_a_log_that_another_process_locks_for_a_moment_is_waited_for(log: TalktomeLog, path: Path) -> None:
+    path.touch()
+    with path.open("rb") as other, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting = pool.submit(log.write, "request-1")
+        with pytest.raises(TimeoutError):
+            waiting.result(0.05)
+        fcntl.flock(other, fcntl.LOCK_UN)
+        waiting.result()
+    assert ids_in(path) == ["request-1"]
 
 
 def test_the_check_finds_what_writing_would_find(log: TalktomeLog, path: Path) -> None:

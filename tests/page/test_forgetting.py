@@ -29,6 +29,7 @@ def test_nothing_that_a_key_let_one_see_is_left_in_the_page(keyed: Tab, system: 
     assert WHO not in content
     assert WHAT not in content
     assert "<svg viewBox" not in content
+    expect(keyed.page.locator("#overview-numbers tbody tr")).to_have_count(0)
 
 
 def test_the_next_key_is_told_nothing_of_what_the_one_before_was_answered(keyed: Tab, key: str) -> None:
@@ -56,10 +57,28 @@ def test_a_key_for_some_mails_sees_those_and_no_empty_frame_of_the_rest(keyed: T
     expect(keyed.page.get_by_role("heading", name="Workers")).to_be_hidden()
 
 
+def test_of_a_mail_that_a_key_must_not_see_nothing_is_shown_that_it_does_not_say(
+    blank: Tab, system: System, key: str
+) -> None:
+    mail = post(system.address, key, "/v1/emails?wait=10s", {"to": WHO, "subject": WHAT, "text": "B"})
+    with system.keys() as keys:
+        blank.open(f"#key={keys.add('elsewhere', recipients=['@elsewhere.example'])}")
+    blank.go(f"#mails/{mail['id']}")
+    expect(blank.page.locator("#mail-facts dt")).to_have_text(["To", "Id"])
+    expect(blank.page.locator("#mail-partly")).to_be_visible()
+    expect(blank.page.locator("#mail-source")).to_be_hidden()
+    expect(blank.page.locator("#mail-deeds button")).to_have_count(0)
+    blank.open(f"#key={key}")
+    blank.go(f"#mails/{mail['id']}")
+    expect(blank.page.locator("#mail-facts dt")).to_have_text(["Subject", "From", "To", "Id"])
+    expect(blank.page.locator("#mail-partly")).to_be_hidden()
+    expect(blank.page.locator("#mail-source")).to_be_visible()
+
+
 def test_a_key_that_is_revoked_is_asked_for_anew(blank: Tab, system: System) -> None:
     with system.keys() as keys:
         blank.open(f"#key={keys.add('short')}")
-        blank.go("#mails?to=nobody@example.com")
+        blank.go("#mails?to=nobody@revoked.example")
         expect(blank.page.locator("#mails-none")).to_be_visible()
         keys.revoke("short")
     expect(blank.page.get_by_role("heading", name="A key, please")).to_be_visible()

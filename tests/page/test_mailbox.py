@@ -1,6 +1,7 @@
 """What a newcomer has: mails that are put down in a Maildir, read in the page."""
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -71,6 +72,76 @@ def test_html_keeps_its_looks_and_can_do_nothing(keyed: Tab, newcomer: System, k
     expect(keyed.page.frame_locator("iframe").get_by_text("a link [/?talktome]")).to_be_visible()
     expect(heading).to_be_visible()
     assert (newcomer.folder / "talktome.log").read_text() == ""
+
+
+LETTER = {
+    "id": "1700000000.M1P1Q1.here",
+    "put_down_at": "2026-01-01T00:00:00.000Z",
+    "bytes": 1,
+    "from": "",
+    "to": "me@example.com",
+    "subject": "A letter",
+    "reply_to": "",
+    "text": "Its text",
+    "html": "",
+    "attachments": [],
+}
+
+#: Characters of a mail that is nothing but beginnings, and longest time until it is shown, in seconds.
+LENGTH, SHOWN_S = 600_000, 5.0
+
+
+@pytest.mark.parametrize("part", ["<a", "<base ", "<style>", "<style ", "url(", "@import", "<a style", "<p style='"])
+def test_html_that_never_ends_what_it_begins_is_shown_at_once(keyed: Tab, part: str) -> None:
+    html = f"<p>Before</p><style>{part * (LENGTH // len(part))}</style>{part * (LENGTH // len(part))}"
+    keyed.page.route("**/v1/mailbox/*", lambda route: route.fulfill(json={**LETTER, "html": html}))
+    began = time.monotonic()
+    keyed.go(f"#mailbox/{LETTER['id']}")
+    expect(keyed.page.frame_locator("iframe").get_by_text("Before")).to_be_visible()
+    assert time.monotonic() - began < SHOWN_S
+
+
+def test_older_letters_are_a_click_further(keyed: Tab, newcomer: System) -> None:
+    folder = newcomer.folder / "var" / "mailbox" / "new"
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(60):
+        (folder / f"{1_600_000_000 + i}.M1P1Q1.here").write_bytes(b"Subject: Old %d\n\nText\n" % i)
+    keyed.go("#mailbox")
+    expect(keyed.page.locator("#mailbox-list li")).to_have_count(50)
+    expect(keyed.page.get_by_role("link", name="Old 0", exact=True)).to_have_count(0)
+    keyed.page.get_by_role("button", name="Older").click()
+    expect(keyed.page.get_by_role("link", name="Old 0", exact=True)).to_be_visible()
+    expect(keyed.page.get_by_role("button", name="Older")).to_be_hidden()
+
+
+def test_letters_go_on_where_the_service_says(keyed: Tab) -> None:
+    def answer(route: Route) -> None:
+        last = "before=" in route.request.url
+        letter = {**LETTER, "subject": "Last" if last else "First"}
+        following = None if last else "/v1/mailbox?limit=50&before=1700000000.M1"
+        route.fulfill(json={"open": True, "letters": [letter], "more": not last, "next": following})
+
+    keyed.page.route("**/v1/mailbox?*", answer)
+    keyed.go("#mailbox")
+    subjects, older = keyed.page.locator("#mailbox-list a"), keyed.page.get_by_role("button", name="Older")
+    for _ in range(2):
+        expect(subjects).to_have_text(["First"])
+        older.click()
+        expect(subjects).to_have_text(["Last"])
+        expect(older).to_be_hidden()
+        assert keyed.page.evaluate("location.hash") == "#mailbox?before=1700000000.M1"
+        keyed.page.get_by_role("button", name="Newest").click()
+
+
+def test_a_letter_keeps_the_focus_when_another_comes(keyed: Tab, newcomer: System, key: str) -> None:
+    keyed.go("#mailbox")
+    for subject in ("The first", "The second"):
+        mail = {"to": "me@example.com", "subject": subject, "text": "Words"}
+        post(newcomer.address, key, "/v1/emails?wait=10s", mail)
+        expect(keyed.page.locator("#mailbox-list a").first).to_have_text(subject)
+        if subject == "The first":
+            keyed.page.get_by_role("link", name=subject).focus()
+    expect(keyed.page.get_by_role("link", name="The first")).to_be_focused()
 
 
 def test_where_mails_go_to_a_relay_there_is_no_mailbox(browser: Browser, system: System, system_key: str) -> None:

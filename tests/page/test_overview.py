@@ -1,5 +1,6 @@
 """How all of it stands, understood from the page alone."""
 
+import itertools
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,6 +38,46 @@ def test_what_failed_is_a_bar_that_is_seen(keyed: Tab, relay: SmtpServer) -> Non
         until(lambda: max(keyed.page.locator(f"figure:first-child svg .{kind}").evaluate_all(heights)) > 0)  # noqa: B023 - called at once
 
 
+def test_what_the_charts_show_can_be_read_in_numbers_and_goes_on_while_it_is(keyed: Tab) -> None:
+    document = {"minutes": [0, 3, 0, 5], "hours": [7, 0]}
+
+    def some(route: Route) -> None:
+        now = route.fetch().json()
+        for name, sent in document.items():
+            now[name].update(since="2026-01-01T10:00:00.000Z", sent=sent, failed=[1, *[0] * (len(sent) - 1)])
+        route.fulfill(json=now, headers={"Content-Type": "application/json"})
+
+    keyed.page.route("**/v1/overview", some)
+    keyed.go("#overview")
+    numbers = keyed.page.get_by_text("The charts in numbers")
+    expect(numbers).to_be_visible()
+    numbers.press("Enter")
+    rows = keyed.page.get_by_role("table", name="Last hour, by the minute").locator("tbody tr")
+    expect(rows).to_have_text(["1 Jan 10:0350", "1 Jan 10:0130", "1 Jan 10:0001"])
+    expect(keyed.page.get_by_role("table", name="Last 7 days").locator("tbody tr")).to_have_text(["1 Jan 10:0071"])
+    document["minutes"] = [0, 3, 0, 6]
+    expect(rows.first).to_have_text("1 Jan 10:0360")
+    expect(rows.first).to_be_visible()
+    assert keyed.problems_for_people() == []
+
+
+def test_a_tile_whose_number_changes_keeps_the_focus(keyed: Tab) -> None:
+    sent = itertools.count(1001)
+
+    def busy(route: Route) -> None:
+        document = route.fetch().json()
+        document["states"]["sent"] = next(sent)
+        route.fulfill(json=document, headers={"Content-Type": "application/json"})
+
+    keyed.page.route("**/v1/overview", busy)
+    keyed.go("#overview")
+    tile = keyed.page.locator("#overview-states a", has_text="sent")
+    tile.focus()
+    for number in ("1,002", "1,003"):
+        expect(tile.locator("strong")).to_have_text(number)
+    expect(tile).to_be_focused()
+
+
 def test_a_worker_is_shown_with_when_it_was_seen_and_what_it_does(keyed: Tab) -> None:
     def busy(route: Route) -> None:
         document, now = route.fetch().json(), datetime.now(UTC)
@@ -48,6 +89,20 @@ def test_a_worker_is_shown_with_when_it_was_seen_and_what_it_does(keyed: Tab) ->
     keyed.go("#overview")
     expect(keyed.page.locator("#overview-workers td").nth(1)).to_have_text(re.compile(r"1\d s ago"))
     expect(keyed.page.locator("#overview-workers td").nth(2)).to_have_text("3")
+
+
+def test_a_worker_that_is_gone_is_shown_with_when_it_was_seen_last(keyed: Tab) -> None:
+    def died(route: Route) -> None:
+        document, seen = route.fetch().json(), (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+        (worker,) = document["workers"]
+        document.update(workers=[], gone={"workers": [{**worker, "seen_at": seen}], "dispatchers": []})
+        route.fulfill(json=document)
+
+    keyed.page.route("**/v1/overview", died)
+    keyed.go("#overview")
+    expect(keyed.page.locator("#overview-nobody")).to_be_visible()
+    expect(keyed.page.locator("#overview-workers th")).to_have_text(re.compile(r"\(gone\)$"))
+    expect(keyed.page.locator("#overview-workers td").nth(1)).to_have_text("5 min ago")
 
 
 def test_a_relay_that_is_away_is_understood_and_its_return_seen(browser: Browser, tmp_path: Path) -> None:

@@ -4,12 +4,16 @@ from playwright.sync_api import Route, expect
 
 from tests.fixtures.waiting import until
 from tests.integration.system import System
-from tests.page.tab import Tab
+from tests.page.tab import Tab, post
 from tests.page.test_steering import send_to
 from tests.servers.smtp import SmtpServer
 
 #: Longer than any pause between two times, in milliseconds.
 LONG_MS = 10_000
+
+#: What a tab is told that somebody covers, and uncovers.
+HIDE = "Object.defineProperty(document, 'hidden', {value: true, configurable: true})"
+SHOW = "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"
 
 
 def asked(tab: Tab, part: str) -> int:
@@ -29,16 +33,54 @@ def test_a_page_that_nobody_sees_asks_for_nothing(keyed: Tab) -> None:
     keyed.page.clock.install()
     keyed.go("#overview")
     expect(keyed.page.locator("#overview-charts svg").first).to_be_visible()
-    keyed.page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    keyed.page.evaluate(HIDE)
     keyed.page.clock.run_for(LONG_MS)
     before = asked(keyed, "/v1/overview")
     for _ in range(3):
         keyed.page.clock.run_for(LONG_MS)
     assert asked(keyed, "/v1/overview") == before
     with keyed.page.expect_request("**/v1/overview"):
-        keyed.page.evaluate(
-            "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))",
-        )
+        keyed.page.evaluate(SHOW)
+
+
+def test_lines_of_mails_that_wait_ask_only_while_somebody_looks_at_them(keyed: Tab, relay: SmtpServer) -> None:
+    relay.follow({"RCPT": "451 4.7.1 Greylisted"})
+    keyed.page.clock.install()
+    line = keyed.send("waits@lines.example")
+    expect(line.locator(".badge")).to_have_text("retrying")
+    for leave, come_back in (
+        ("location.hash = '#overview'", "location.hash = '#send'"),
+        (HIDE, SHOW),
+    ):
+        keyed.page.evaluate(leave)
+        keyed.page.clock.run_for(LONG_MS)
+        before = asked(keyed, "/v1/emails/")
+        for _ in range(3):
+            keyed.page.clock.run_for(LONG_MS)
+        assert asked(keyed, "/v1/emails/") == before
+        with keyed.page.expect_request("**/v1/emails/*"):
+            keyed.page.evaluate(come_back)
+            keyed.page.clock.run_for(LONG_MS)
+
+
+def test_a_mail_that_was_sent_while_its_line_was_not_seen_is_shown_as_sent(
+    keyed: Tab, system: System, key: str, relay: SmtpServer
+) -> None:
+    relay.follow({"RCPT": "451 4.7.1 Greylisted"})
+    keyed.page.clock.install()
+    line = keyed.send("later@lines.example")
+    expect(line.locator(".badge")).to_have_text("retrying")
+    keyed.go("#overview")
+    relay.follow({})
+    mail = keyed.page.locator("#send-lines a").first.get_attribute("href") or ""
+    mail_id = mail.removeprefix("#mails/")
+    post(system.address, key, f"/v1/emails/{mail_id}/retry", {})
+    until(lambda: system.status(f"/v1/emails/{mail_id}", key)["state"] == "sent")
+    keyed.go("#send")
+    expect(line.locator(".badge")).to_have_text("sent")
+    before = asked(keyed, mail_id)
+    keyed.page.clock.run_for(LONG_MS)
+    assert asked(keyed, mail_id) == before
 
 
 def test_a_view_that_was_left_asks_for_nothing_even_after_a_deed_that_was_under_way(

@@ -1,7 +1,8 @@
 """Sending from the page, and watching what becomes of it without a reload."""
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
+from tests.fixtures.waiting import until
 from tests.integration.system import System
 from tests.page.tab import Tab
 from tests.servers.script import Action, Conversation, Delay, Stage
@@ -78,6 +79,20 @@ def test_a_request_whose_answer_is_lost_can_be_sent_again_and_makes_one_mail(
     keyed.page.get_by_role("button", name="Send", exact=True).click()
     expect(keyed.page.locator("#send-lines li .badge").first).to_have_text("sent")
     assert len([mail for mail in relay.accepted if "once@example.com" in mail.recipients]) == 1
+
+
+def test_a_mail_whose_key_was_forgotten_meanwhile_leaves_no_line(keyed: Tab) -> None:
+    held: list[Route] = []
+    keyed.page.route("**/v1/emails", lambda route: held.append(route))
+    keyed.page.get_by_label("To", exact=True).fill("gone@forgotten.example")
+    keyed.page.get_by_role("button", name="Send", exact=True).click()
+    until(lambda: held or keyed.page.evaluate("0"))
+    keyed.page.get_by_role("button", name="Forget the key").click()
+    with keyed.page.expect_response("**/v1/emails"):
+        held[0].continue_()
+    expect(keyed.page.get_by_role("button", name="Send", exact=True)).to_be_enabled()  # the answer has been read
+    expect(keyed.page.locator("#send-lines li")).to_have_count(0)
+    assert "gone@forgotten.example" not in keyed.page.content()
 
 
 def test_the_time_is_logged_at_once(tab: Tab, system: System) -> None:

@@ -28,7 +28,7 @@ SELECT printf('0190%04x-%04x-7000-8000-000000000000', i >> 16, i & 65535), iif(i
 
 
 @pytest.mark.alone
-def test_ten_thousand_mails_are_shown_searched_and_paged_at_once(browser: Browser, tmp_path: Path) -> None:
+def test_ten_thousand_mails_are_shown_searched_paged_and_opened_at_once(browser: Browser, tmp_path: Path) -> None:
     with System(tmp_path, SETTINGS) as system:
         with connected(tmp_path / "var" / "messaging.db") as database:
             now_ms = int(time.time() * 1000) - MAILS
@@ -52,6 +52,11 @@ def test_ten_thousand_mails_are_shown_searched_and_paged_at_once(browser: Browse
             began = time.monotonic()
             tab.find("m7@example.com")  # the oldest but six
             expect(tab.rows()).to_have_count(1)
+            assert time.monotonic() - began < CLICK_S
+            began = time.monotonic()
+            tab.page.get_by_role("link", name="m7@example.com").click()
+            expect(tab.page.get_by_role("heading", name="Mail to m7@example.com")).to_be_focused()
+            expect(tab.page.locator("#mail-times li").last).to_contain_text("sent")
             assert time.monotonic() - began < CLICK_S
 
 

@@ -42,6 +42,7 @@ def test_mails_are_found_by_state_address_and_id(keyed: Tab, system: System, key
     expect(keyed.rows()).to_contain_text("550 5.1.1 Unknown")
     keyed.find("nobody@found.example")
     expect(keyed.page.locator("#mails-none")).to_contain_text("No mail matches")
+    expect(keyed.page.get_by_role("status").filter(has_text="No mail matches")).to_have_count(1)  # and heard
     keyed.find(sent)
     expect(keyed.page.get_by_role("heading", name="Mail to sent@found.example")).to_be_focused()
 

@@ -1,5 +1,6 @@
 """What a scripted SMTP server can be told to do, and what it remembers."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -54,9 +55,16 @@ class Conversation:
     tls: bool = False
     #: The commands behind which the next was there before they were answered.
     ahead: list[str] = field(default_factory=list)
+    #: When each line came or went, in seconds since 1970, as far as the server wrote it down.
+    times: list[float] = field(default_factory=list)
     #: The name that logged in.
     login: str | None = None
     open: bool = True
+
+    def note(self, *lines: str) -> None:
+        """Write down what is being said."""
+        self.times += [time.time()] * len(lines)
+        self.lines += lines
 
     def commands(self) -> list[str]:
         """The verbs that the client used."""

@@ -91,7 +91,7 @@ class ScriptedSmtp(SMTP):
     async def _command(
         self, stage: Stage, usual: Callable[[str | None], Awaitable[None]], argument: str | None
     ) -> None:
-        self.conversation.lines.append(f"C: {stage} {argument or ''}".rstrip())
+        self.conversation.note(f"C: {stage} {argument or ''}".rstrip())
         if stage == "MAIL" and self._login and not self.conversation.login:
             await self._send("530 5.7.0 Authentication required")
             return
@@ -125,7 +125,7 @@ class ScriptedSmtp(SMTP):
         answer = _answer(action)
         if not answer:
             return
-        self.conversation.lines += [f"S: {line}" for line in answer.splitlines()]
+        self.conversation.note(*(f"S: {line}" for line in answer.splitlines()))
         sent = "".join(f"{line}\r\n" for line in answer.splitlines()).encode()
         if isinstance(action, Hold) and self._more_is_waiting():
             self._held += sent

@@ -5,8 +5,10 @@ import http.client
 import json
 import os
 import re
+import shlex
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -37,6 +39,8 @@ class Stack:
     edge: str
     web: str
     internal: str
+    folder: Path
+    environ: dict[str, str]
 
     def get(self, target: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection(self.edge, timeout=10)
@@ -83,7 +87,7 @@ def stack(folder: Path, **settings: str) -> Iterator[Stack]:
         **settings,
     }
     with Program([sys.executable, "-m", "stack"], folder / "output", environ, cwd=folder) as program:
-        yield Stack(program, edge, web, internal)
+        yield Stack(program, edge, web, internal, folder, environ)
 
 
 @contextmanager
@@ -93,8 +97,20 @@ def running(folder: Path, **settings: str) -> Iterator[Stack]:
         yield begun
 
 
+def doctor_beside(up: Stack, exported: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "messaging", "doctor", "--url", f"http://{up.edge}"],
+        cwd=up.folder,
+        env={"PATH": os.environ["PATH"], **up.environ, **exported},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 def test_a_request_reaches_the_relay_and_ctrl_c_ends_everything(tmp_path: Path, smtp_server: SmtpServer) -> None:
-    with running(tmp_path, SMTP_URL=smtp_server.url) as up:
+    with running(tmp_path, SMTP_URL=smtp_server.url, OPEN_SENDMAIL="true") as up:
         status, body = up.get("/?sendmail=me@example.com")
         [mail] = smtp_server.wait_for(1)
         assert (status, mail.recipients) == (202, ("me@example.com",))
@@ -107,6 +123,9 @@ def test_a_request_reaches_the_relay_and_ctrl_c_ends_everything(tmp_path: Path, 
         assert f"mail goes to 127.0.0.1:{smtp_server.port}" in text
         [page] = re.findall(r"management page is http://(127\.0\.0\.1:\d+)", text)
         assert listens(page)
+        line = next(line for line in text.splitlines() if "export " in line)
+        doctor = doctor_beside(up, dict(word.split("=") for word in shlex.split(line.partition("export ")[2])))
+        assert (doctor.returncode, "✓ broker: RabbitMQ at 127.0.0.1:" in doctor.stdout) == (0, True), doctor.stdout
         assert '"GET /healthz HTTP/1.1" 502' not in text, "Nginx is asked when there is an answer to be had"
 
         assert up.end(signal.SIGINT) == 0

@@ -387,6 +387,7 @@ def test_a_text_is_encoded_only_where_it_must_be_and_as_shortly_as_it_can_be(tex
     _check(mail)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("subject", "text"),
     [

@@ -21,7 +21,15 @@ from tests.fixtures.transports import ScriptedTransport
 from tests.fixtures.waiting import until
 from workers import delivery as module
 from workers.delivery import Delivery
-from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
+from workers.errors import (
+    BusyError,
+    CrowdedError,
+    DeliveryError,
+    LeaseEndedError,
+    NotTriedError,
+    RefusedError,
+    RelayError,
+)
 from workers.leases import Leases
 from workers.policy import JITTER, Stage, lost
 
@@ -425,6 +433,33 @@ def test_a_worker_whose_lease_ended_says_that_its_result_is_not_counted(
     thread.join()
     assert worker.read(mail).state == State.SENT
     assert f"mail {mail.id}: the lease had ended" in caplog.text
+
+
+def test_a_worker_that_stood_still_does_not_send_what_another_one_took_from_it(
+    make_worker: MakeWorker, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, mail = make_worker(), accept(outbox)
+    worker.transport.hold_up()
+    thread = threading.Thread(target=worker.deliver, args=(mail,))
+    thread.start()
+    assert worker.transport.arrived.acquire(timeout=10)
+    other = make_worker()
+    assert other.deliver_again(mail).state == State.SENT
+    worker.leases.renew()  # it goes on
+    worker.transport.go_on()
+    thread.join()
+    assert (worker.read(mail).state, len(outbox.attempts(mail.id))) == (State.SENT, 1)
+    assert f"mail {mail.id} is not sent now: this worker stood still" in caplog.text
+
+
+@pytest.mark.parametrize("error", [LeaseEndedError(), CrowdedError("Too many connections", 421)])
+def test_a_mail_that_the_relay_was_not_asked_to_take_goes_back_charged_nothing_and_holds_up_nobody(
+    make_worker: MakeWorker, outbox: Outbox, error: NotTriedError
+) -> None:
+    worker = make_worker(error)
+    mail = worker.deliver(accept(outbox))
+    assert (mail.state, mail.attempts, outbox.attempts(mail.id)) == (State.QUEUED, 0, [])
+    assert worker.hold.read() is None
 
 
 def test_no_address_and_no_word_of_a_mail_is_logged(

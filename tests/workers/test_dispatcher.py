@@ -1,5 +1,6 @@
 """Whatever is due is published, in order, and neither a broker nor a database that is away loses any of it."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Iterator
@@ -154,6 +155,7 @@ def test_a_backlog_does_not_multiply_itself(
     assert sorted(queue.ids) == sorted([*due, fresh] * 2)
 
 
+@pytest.mark.slow
 def test_a_backlog_that_a_broker_lost_is_published_again_without_a_pause(
     dispatcher: Dispatcher,
     queue: RememberingQueue,
@@ -179,6 +181,31 @@ def test_a_backlog_that_a_broker_lost_is_published_again_without_a_pause(
         while dispatcher.step():
             pass
     assert len(queue.ids) <= 100 + 20
+
+
+@pytest.mark.slow
+def test_what_came_while_the_broker_was_away_is_not_taken_for_what_it_lost(
+    dispatcher: Dispatcher,
+    queue: RememberingQueue,
+    outbox: Outbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 10)
+    monkeypatch.setattr(module, "REPUBLISH_BELOW", 20)
+    mails = 0
+    for _ in range(3):
+        for _ in range(100):
+            accept(outbox)
+            mails += 1
+        for down in ("gone", None):
+            queue.down = down
+            for _ in range(5):
+                clock.pass_s(LATER_S)
+                with contextlib.suppress(QueueError):
+                    while dispatcher.step():
+                        pass
+        assert mails <= len(queue.ids) <= mails + 20
 
 
 def test_what_the_broker_does_not_take_is_due_again_soon(
@@ -321,6 +348,38 @@ def test_it_survives_a_database_that_goes_away_and_comes_back(
             until(lambda: queue.ids == due)
             until(lambda: len(caplog.records) == 2)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+class OneLook(threading.Event):
+    """A stop that comes in the pause after the first look, and remembers for how long that was to be."""
+
+    pause_s: float | None = None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.pause_s = timeout
+        self.set()
+        return True
+
+
+def test_it_looks_no_sooner_again_while_the_broker_is_away(
+    dispatcher: Dispatcher, queue: RememberingQueue, due: list[str]
+) -> None:
+    queue.down = "ConnectionRefusedError: nobody listens"
+    stop = OneLook()
+    dispatcher.run(stop)
+    assert stop.pause_s == module.PERIOD_S
+
+
+def test_nor_while_the_database_is(
+    dispatcher: Dispatcher, due_mails: DueMails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(_most: int) -> Due:
+        raise OutboxUnavailableError("unable to open database file")
+
+    monkeypatch.setattr(due_mails, "take", take)
+    stop = OneLook()
+    dispatcher.run(stop)
+    assert stop.pause_s == module.PERIOD_S
 
 
 def test_ids_of_a_confirm_that_could_not_be_noted_are_published_again_and_not_lost(
@@ -555,7 +614,9 @@ def test_poison_is_told_and_not_published(
     assert caplog.text.count(f"mail {mail.id} failed: worker after worker died with it") == 1
 
 
+@pytest.mark.parametrize("held", [False, True])
 def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
+    held: bool,
     due_mails: DueMails,
     hold: RelayHold,
     queue: RememberingQueue,
@@ -573,6 +634,8 @@ def test_what_has_been_finished_for_long_enough_is_removed_by_and_by(
         assert claim is not None
         attempt = Attempt(1, clock(), 0, 0, Outcome.SENT, 250, "Ok")
         assert claims.finish(Finish(claim, State.SENT, None, charged=True, attempt=attempt))
+    if held:
+        hold.begin("Connection refused")
     retention = Retention(database, 1000.0, clock)
     dispatcher = Dispatcher(due_mails, hold, queue, retention, heartbeats, Confirms(database, clock))
     with running(dispatcher):

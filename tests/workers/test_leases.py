@@ -3,6 +3,7 @@
 import pytest
 
 from messaging.outbox.claims import Claims
+from messaging.outbox.clock import steady_s
 from messaging.outbox.database import Database
 from messaging.outbox.due import DueMails
 from messaging.outbox.errors import OutboxUnavailableError
@@ -12,6 +13,7 @@ from messaging.outbox.states import State
 from tests.fixtures.clock import Clock
 from tests.fixtures.flaky import FlakyClaims
 from tests.fixtures.storage import accept
+from workers import leases as module
 from workers.leases import Leases
 
 LEASE_S = 120.0
@@ -30,6 +32,19 @@ def due(database: Database, clock: Clock) -> DueMails:
 @pytest.fixture
 def leases(claims: Claims) -> Leases:
     return Leases(claims)
+
+
+class Steady:
+    """A clock that nobody sets, some time ahead of the real one."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return steady_s() + self._ahead_s
+
+    def pass_s(self, seconds: float) -> None:
+        self._ahead_s += seconds
 
 
 def claimed(claims: Claims, outbox: Outbox) -> Claim:
@@ -132,3 +147,69 @@ def test_nothing_is_written_where_nothing_is_held(leases: Leases, claims: Claims
     clock.pass_s(LEASE_S / 2)
     leases.renew()
     assert ends_at(outbox, claim) == ends
+
+
+# A worker that stood still, beside others that did not.
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> Steady:
+    steady = Steady()
+    monkeypatch.setattr(module, "steady_s", steady)
+    return steady
+
+
+def test_a_lease_holds_until_its_end_whatever_the_time_of_day(
+    leases: Leases, claims: Claims, outbox: Outbox, clock: Clock, steady: Steady
+) -> None:
+    with leases.hold(claimed(claims, outbox)) as lease:
+        clock.pass_s(86_400)
+        steady.pass_s(LEASE_S - 1)
+        assert lease.holds()
+        steady.pass_s(2)
+        assert not lease.holds()
+
+
+def test_a_lease_that_is_renewed_holds_on(leases: Leases, claims: Claims, outbox: Outbox, steady: Steady) -> None:
+    with leases.hold(claimed(claims, outbox)) as lease:
+        for _ in range(3):
+            steady.pass_s(LEASE_S - 1)
+            leases.renew()
+        assert lease.holds()
+
+
+def test_a_lease_that_nobody_took_meanwhile_holds_again(
+    leases: Leases, claims: Claims, outbox: Outbox, steady: Steady
+) -> None:
+    with leases.hold(claimed(claims, outbox)) as lease:
+        steady.pass_s(LEASE_S + 1)
+        assert not lease.holds()
+        leases.renew()
+        assert lease.holds()
+
+
+def test_a_lease_whose_mail_was_taken_from_it_never_holds_again(
+    leases: Leases, claims: Claims, outbox: Outbox, clock: Clock, due: DueMails
+) -> None:
+    first, other = claimed(claims, outbox), claimed(claims, outbox)
+    with leases.hold(first) as lease, leases.hold(other) as others:
+        clock.pass_s(LEASE_S / 2)
+        claims.renew([other])
+        clock.pass_s(LEASE_S / 2)
+        assert due.take(10).publish == [first.mail.id]
+        for _ in range(2):
+            leases.renew()
+            assert not lease.holds()
+            assert others.holds()
+
+
+def test_the_database_s_absence_renews_nothing(
+    leases: Leases, claims: FlakyClaims, outbox: Outbox, steady: Steady
+) -> None:
+    with leases.hold(claimed(claims, outbox)) as lease:
+        steady.pass_s(LEASE_S - 1)
+        claims.writing.away_for = 1
+        with pytest.raises(OutboxUnavailableError):
+            leases.renew()
+        steady.pass_s(2)
+        assert not lease.holds()

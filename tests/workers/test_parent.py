@@ -88,6 +88,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_one_whose_parent_died_before_it_could_ask_ends_too() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _LATE], cwd=Path(__file__).parents[2], check=True, timeout=30, stdout=subprocess.PIPE

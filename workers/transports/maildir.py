@@ -4,12 +4,12 @@ import mailbox
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 from workers.composing import Composed
-from workers.errors import RelayError
-from workers.transports.transport import Receipt
+from workers.errors import LeaseEndedError, RelayError
+from workers.transports.transport import Receipt, always
 
 
 class MaildirTransport:
@@ -25,8 +25,10 @@ class MaildirTransport:
         # The standard library makes unique names with a counter that is not safe between threads.
         self._lock = threading.Lock()
 
-    def deliver(self, mail: Composed) -> Receipt:
+    def deliver(self, mail: Composed, is_ours: Callable[[], bool] = always) -> Receipt:
         began = time.monotonic()
+        if not is_ours():
+            raise LeaseEndedError
         try:
             with self._lock:
                 name = self._add(mail.content.replace(b"\r\n", b"\n"))
@@ -35,13 +37,16 @@ class MaildirTransport:
         return Receipt(0, int((time.monotonic() - began) * 1000), None, f"written to {self._path}/new/{name}")
 
     def check(self) -> None:
-        """Find out whether mails can be put down.
+        """Find out whether mails can be put down; makes nothing that stays.
 
         Raises:
             RelayError: if they cannot.
         """
+        folder = self._path / "tmp"
         try:
-            with self._lock, self._temporary():
+            while not folder.exists():  # then it would be made
+                folder = folder.parent
+            with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
             raise RelayError(f"the Maildir {self._path} cannot be written: {error}") from error
@@ -65,10 +70,6 @@ class MaildirTransport:
         name = maildir.add(content)
         self._maildir = maildir
         return name
-
-    def _temporary(self) -> IO[bytes]:
-        self._make()
-        return tempfile.TemporaryFile(dir=self._path / "tmp")
 
     def _make(self) -> mailbox.Maildir:
         self._path.mkdir(0o700, parents=True, exist_ok=True)

@@ -4,10 +4,12 @@ import contextlib
 import smtplib
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
 from workers.composing import Composed
+from workers.errors import LeaseEndedError
 from workers.policy import Stage, judge, lost
 from workers.transports.deadlines import Deadlines
 
@@ -70,10 +72,15 @@ class SmtpConnection:
         """Cut the connection if the block takes longer than `seconds`."""
         return self._deadlines.limit_held(self._handle, seconds)
 
-    def send(self, mail: Composed) -> tuple[int, str]:
+    def send(self, mail: Composed, is_ours: Callable[[], bool]) -> tuple[int, str]:
         """Hand one mail over; returns the relay's 250 and its words.
 
+        Args:
+            mail: which one.
+            is_ours: whether it still is for us to send; asked just before its content is sent.
+
         Raises:
+            LeaseEndedError: if it is not; the connection is closed then.
             RefusedError, BusyError, RelayError: whatever else the relay answered, or that it did not.
         """
         commands = _commands(mail)
@@ -90,6 +97,9 @@ class SmtpConnection:
             self._wait_at_most(FINAL_TIMEOUT_S)
             # Cut from here on, it may become a duplicate.
             self._deadlines.spared.add(self._handle)
+            if not is_ours():
+                self._smtp.close()
+                raise LeaseEndedError
             self._smtp.send(_with_dots(mail.content))
             self._due = 1
             stage = Stage.END

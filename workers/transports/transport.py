@@ -1,5 +1,6 @@
 """What a worker needs from a transport."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,13 +19,23 @@ class Receipt:
     reply: str = field(repr=False)
 
 
+def always() -> bool:
+    """What is so as long as nobody says otherwise."""
+    return True
+
+
 class Transport(Protocol):
     """Hands one mail to the relay; used by many threads at once."""
 
-    def deliver(self, mail: Composed) -> Receipt:
+    def deliver(self, mail: Composed, is_ours: Callable[[], bool] = always) -> Receipt:
         """Return once the relay has taken the mail.
 
+        Args:
+            mail: which one.
+            is_ours: whether it still is for us to send; asked just before the relay gets all of it.
+
         Raises:
+            LeaseEndedError: if it is not.
             RefusedError: if it refuses this mail for good.
             BusyError: if this mail should be tried again later.
             RelayError: if the relay is away or refuses us.

@@ -33,7 +33,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="comma-separated addresses and @domains; all without",
     )
     command.add_argument("--test", action="store_true", help="its mails go through everything but the relay")
-    _add(commands, "first", _add_first_key, "make a key if there is none, and print a link to the page with it")
     _add(commands, "list", _list_keys, "what is known of all keys")
     command = _add(commands, "revoke", _revoke_key, "make a key worthless")
     command.add_argument("name", metavar="NAME", help="as it was added")
@@ -65,17 +64,6 @@ def _add_key(options: argparse.Namespace) -> None:
         key = keys.add(options.name, rate=options.limit, recipients=options.to, test=options.test)
     _show(f"key of {options.name}: {key}", {"name": options.name, "key": key}, options)
     say("it is shown only now: the service keeps a digest of it")
-
-
-def _add_first_key(options: argparse.Namespace) -> None:
-    settings = Settings.load(environment_here())
-    with opened(settings) as database:  # the page of this machine, wherever commands ask
-        keys = Keys(database)
-        key = None if keys.list() else keys.add("first")
-    # Behind the `#`, where neither a server nor its log sees it.
-    url = f"http://{settings.listen}/#key={key}" if key else None
-    words = f"Open this in a browser; the key in it is shown only now:\n  {url}" if key else ""
-    _show(words, {"url": url, "key": key}, options)
 
 
 def _list_keys(options: argparse.Namespace) -> None:

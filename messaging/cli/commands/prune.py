@@ -7,9 +7,10 @@ from config.settings import Settings
 from messaging.cli.arguments import add_json, argument
 from messaging.cli.connecting import environment_here, only_here
 from messaging.cli.errors import UsageError
-from messaging.cli.local import opened
+from messaging.cli.local import found
 from messaging.cli.output import print_json, print_line
 from messaging.cli.progress import progress
+from messaging.outbox.clock import clock_ms
 from messaging.outbox.retention import Retention
 
 
@@ -31,15 +32,17 @@ def _run(options: argparse.Namespace) -> None:
     keep_s = options.older_than or settings.retention_s
     if keep_s is None:
         raise UsageError("RETENTION is off: say --older-than")
-    with opened(settings) as database:
-        retention = Retention(database, keep_s)
-        total = left = retention.count()
+    with found(settings) as database:
+        # Those that are old enough now, and no more: beside steady traffic it would never end.
+        now = clock_ms()
+        retention = Retention(database, keep_s, lambda: now)
+        total, removed = retention.count(), 0
         if not options.dry_run:
             with progress(total, "removed") as advance:
-                while retention.prune():
-                    before, left = left, retention.count()
-                    advance(before - left)
-    removed = total - left
+                while (batch := retention.remove()).rows:
+                    advance(batch.mails)
+                    removed += batch.mails
+        left = retention.count() if removed else total
     if options.json:
         print_json({"dry_run": options.dry_run, "removed": removed, "left": left})
     else:

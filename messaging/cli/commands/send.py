@@ -1,6 +1,7 @@
 """`send`: one mail, with a text from an argument, a file or standard input."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from messaging.cli.errors import FAILED, UsageError
 from messaging.cli.output import print_json, print_line, say
 from messaging.cli.service import Document
 from messaging.cli.waiting import wait_for
-from messaging.cli.words import state_words
+from messaging.cli.words import accepted_words, state_words
 
 #: Standard input, where a file's name is expected.
 _STDIN: Final = "-"
@@ -40,11 +41,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     mail = {"to": options.address, "text": _text(options)}
     if options.subject is not None:
-        mail["subject"] = options.subject
-    with connected() as service:
+        mail["subject"] = _readable(os.fsencode(options.subject))
+    with connected(anew=True) as service:
         accepted = service.send(mail)
         if not options.wait:
-            _show(accepted, _accepted_line(accepted), options)
+            _show(accepted, accepted_words(accepted), options)
             return
         told = wait_for(service, accepted, options.timeout)
     _show(told, f"{told['id']} {state_words(told)}", options)
@@ -61,22 +62,20 @@ def _text(options: argparse.Namespace) -> str:
     if options.text not in (None, _STDIN) and options.file is not None:
         raise UsageError("TEXT and --file both say what the mail says")
     if options.text not in (None, _STDIN):
-        return str(options.text)
+        return _readable(os.fsencode(options.text))
     try:
         if options.file not in (None, _STDIN):
-            return Path(options.file).read_text(encoding="utf-8")
+            return _readable(Path(options.file).read_bytes())
         if sys.stdin.isatty():
             say("the text is read from the terminal, Ctrl-D ends it")
-        return sys.stdin.buffer.read().decode()
+        return _readable(sys.stdin.buffer.read())
     except OSError as error:
         raise UsageError(f"{options.file or 'standard input'} cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{options.file or 'standard input'} is no text in UTF-8") from None
 
 
-def _accepted_line(mail: Document) -> str:
-    remark = f" ({mail['remark']})" if mail.get("remark") else ""
-    return f"{mail['id']} accepted for {mail['to']}{remark}"
+def _readable(content: bytes) -> str:
+    """A text of it, whatever it is: a report must not be lost for one byte of a log that it quotes."""
+    return content.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _show(mail: Document, line: str, options: argparse.Namespace) -> None:

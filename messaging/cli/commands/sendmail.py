@@ -10,7 +10,7 @@ from typing import Final
 from config import values
 from config.errors import MessagingError, SettingError
 from config.values import as_one_line
-from messaging.cli.classic import addresses, read_message, until_dot
+from messaging.cli.classic import Classic, addresses, read_message, until_dot
 from messaging.cli.connecting import connected, environment_here
 from messaging.cli.errors import CommandError, NoUserError, UsageError
 
@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         SystemExit: with a code of <sysexits.h>, if that is not 0.
     """
-    if "--help" in arguments:
+    if "--help" in arguments or list(arguments) == ["-h"]:
         print(_HELP, end="")
         return
     try:
@@ -78,7 +78,7 @@ def _send(arguments: Sequence[str]) -> int:
         recipients = list(dict.fromkeys([*recipients, *classic.recipients]))
     if not recipients:
         raise UsageError("the message names nobody in To, Cc or Bcc")
-    return _send_to(recipients, classic.mail)
+    return _send_to(recipients, classic)
 
 
 def _parsed(arguments: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
@@ -88,13 +88,14 @@ def _parsed(arguments: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]
         raise UsageError(f"{error}; see sendmail --help") from None
 
 
-def _send_to(recipients: Sequence[str], mail: dict[str, object]) -> int:
+def _send_to(recipients: Sequence[str], classic: Classic) -> int:
     aliases = values_of_aliases()
     code = os.EX_OK
     with connected() as service:
         for recipient in recipients:
             try:
-                service.send({**mail, "to": resolve(recipient, aliases)})
+                to = resolve(recipient, aliases)
+                service.send({**classic.mail, "to": to}, classic.key_for(to))
             except CommandError as error:
                 told = _say(f"{recipient}: {error}", error.sysexit)
                 code = code or told

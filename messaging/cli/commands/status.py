@@ -30,7 +30,12 @@ def _mail(mail: Document) -> Iterator[tuple[str, str]]:
     yield "id", mail["id"]
     yield "state", f"{mail['state']}{', a test' if mail.get('test') else ''}"
     yield "to", mail["to"]
-    for name, member in (("from", "from"), ("subject", "subject"), ("accepted", "created_at")):
+    for name, member in (
+        ("from", "from"),
+        ("subject", "subject"),
+        ("accepted", "created_at"),
+        ("published", "published_at"),
+    ):
         if mail.get(member) is not None:
             yield name, mail[member]
     if mail["finished_at"]:
@@ -53,6 +58,8 @@ def _overview(overview: Document) -> Iterator[tuple[str, str]]:
     yield "last 7 days", f"{sum(hours['sent'])} sent, {sum(hours['failed'])} failed"
     for role in ("workers", "dispatchers"):
         yield role, ", ".join(_seen(each) for each in overview[role]) or "none was seen"
+        for each in overview.get("gone", {}).get(role, ()):
+            yield "gone", f"{_seen(each)}, last seen {each['seen_at']}"
     hold = overview["hold"]
     told = hold and f"held since {hold['since']}: {hold['reason']}; tried again at {hold['probe_at']}"
     yield "relay", told or "not held"

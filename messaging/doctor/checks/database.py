@@ -1,5 +1,7 @@
 """The database: that it is there, of the right version, takes what is written, and has room to grow."""
 
+import os
+import pwd
 import shutil
 from pathlib import Path
 from typing import Final
@@ -57,7 +59,19 @@ def check_database(database: Database, path: Path, least_free: int = LEAST_FREE)
         raise TroubleError(
             f"{path} cannot be written: {error}", f"Let the service's user write {path.parent}"
         ) from None
-    return f"{path}, version {version}, takes what is written, {_mib(free)} MiB free"
+    return f"{path}, version {version}, takes what is written, {_mib(free)} MiB free{_of_another(path)}"
+
+
+def _of_another(path: Path) -> str:
+    """A word about who looks, where that is not the service's user."""
+    owner = path.stat().st_uid
+    if owner == os.geteuid():
+        return ""
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = str(owner)
+    return f"; it belongs to {name}, and what the service may do is seen by that user alone: sudo -u {name} …"
 
 
 def _version(database: Database, path: Path) -> int:

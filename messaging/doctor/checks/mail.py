@@ -5,6 +5,7 @@ from typing import Final
 
 from config.masking import mask
 from config.settings import Settings
+from messaging.addresses import is_among
 from messaging.doctor.finding import TroubleError
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Mail
@@ -28,6 +29,10 @@ def check_mail(outbox: Outbox, settings: Settings, recipient: str, within_s: flo
     Raises:
         TroubleError: if it was not sent.
     """
+    if not is_among(recipient, settings.allowed_recipients):
+        raise TroubleError(
+            f"{mask(recipient)} is not among ALLOWED_RECIPIENTS, no mail was sent", "Say --send with one that is"
+        )
     began = time.monotonic()
     subject, text = settings.greeting_subject, settings.greeting_text
     accepted = outbox.accept(sender=settings.mail_from, recipient=recipient, subject=subject, text=text)
@@ -36,7 +41,7 @@ def check_mail(outbox: Outbox, settings: Settings, recipient: str, within_s: flo
     reply = f": {attempts[-1].code or ''} {attempts[-1].reply}" if attempts else ""
     if seen.state is not State.SENT:
         raise TroubleError(
-            f"mail {seen.id} to {mask(seen.recipient)} is {seen.state} after {within_s:.0f} s{reply}",
+            f"mail {seen.id} to {mask(seen.recipient)} is {seen.state} after {time.monotonic() - began:.1f} s{reply}",
             "See the lines above; it is sent when what is wrong there is set right"
             if not seen.final
             else "The relay's words say why: another address, or another MAIL_FROM",

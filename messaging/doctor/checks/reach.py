@@ -1,12 +1,9 @@
-"""The web process: that a URL leads to one of this service, and that it sees who is calling."""
+"""The web process: that a URL leads to one of this service."""
 
 import http.client
-import ipaddress
 import json
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,9 +11,6 @@ from messaging.doctor.finding import TroubleError
 
 #: How long an answer may take, in seconds.
 _WITHIN_S: Final = 10.0
-
-#: An address that nobody has (RFC 5737): who is taken for it was believed.
-_NOBODY: Final = "192.0.2.77"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +21,9 @@ class Reached:
     instance: str
     #: Whom it takes us for.
     client: str = field(repr=False)
+    #: Our address on that connection, and whom it led to.
+    own: str = field(repr=False)
+    peer: str = field(repr=False)
 
 
 def reach(url: str, *, claim: str = "") -> Reached:
@@ -46,6 +43,8 @@ def reach(url: str, *, claim: str = "") -> Reached:
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.netloc, timeout=_WITHIN_S)
     try:
+        connection.connect()
+        own, peer = connection.sock.getsockname()[0], connection.sock.getpeername()[0]
         connection.request("GET", f"{parts.path.rstrip('/')}/healthz", headers=headers)
         answer = connection.getresponse()
         text = answer.read(10_000)
@@ -55,7 +54,7 @@ def reach(url: str, *, claim: str = "") -> Reached:
         connection.close()
     try:
         document = json.loads(text)
-        return Reached(str(document["instance"]), str(document["client"]))
+        return Reached(str(document["instance"]), str(document["client"]), own, peer)
     except (ValueError, KeyError, TypeError):
         raise TroubleError(
             f"{url} is answered by something else ({answer.status} {answer.reason})",
@@ -76,41 +75,6 @@ def check_reach(url: str, instance: str) -> str:
             "Lead it to the one of this DATABASE_URL, or run the doctor where that one runs",
         )
     return f"{url} leads to this service"
-
-
-def check_hops(url: str, trusted_proxies: int, proxy_addresses: Sequence[IPv4Network | IPv6Network]) -> str:
-    """See that who calls by a URL is taken for who it is, and cannot claim to be somebody else.
-
-    Args:
-        url: where clients reach the service.
-        trusted_proxies: what TRUSTED_PROXIES says.
-        proxy_addresses: what PROXY_ADDRESSES says.
-
-    Raises:
-        TroubleError: if limits for each client would count for all of them, or for whom they like.
-    """
-    client = reach(url, claim=_NOBODY).client
-    if client == _NOBODY:
-        raise TroubleError(
-            f"by {url} clients can call themselves what they like",
-            f"Set TRUSTED_PROXIES={max(trusted_proxies - 1, 0)}: it is {trusted_proxies}, and fewer are on the way",
-        )
-    if _is_near(client) and not _is_near(str(urlsplit(url).hostname)):
-        ours = any(ipaddress.ip_network(client).network_address in network for network in proxy_addresses)
-        raise TroubleError(
-            f"by {url} all clients look like {client}, which is a proxy",
-            f"Set TRUSTED_PROXIES={trusted_proxies + 1}: it is {trusted_proxies}, and more are on the way"
-            if ours
-            else f"Add {client} to PROXY_ADDRESSES: it is not among those that proxies of ours call from",
-        )
-    return f"by {url} this machine is seen as {client}"
-
-
-def _is_near(host: str) -> bool:
-    try:
-        return not ipaddress.ip_network(host).is_global
-    except ValueError:
-        return host == "localhost"
 
 
 def _words(error: Exception) -> str:

@@ -9,7 +9,7 @@ from config.errors import MessagingError
 from config.relay import Maildir, Relay, SmtpRelay
 from messaging.doctor.finding import TroubleError
 from messaging.outbox.errors import OutboxUnavailableError
-from messaging.outbox.relay_hold import RelayHold
+from messaging.outbox.relay_hold import Hold, RelayHold
 from messaging.timestamps import timestamp
 
 #: Returns when the relay's certificate ends, in seconds since 1970, UTC, or none where there is no TLS; raises an error
@@ -36,6 +36,9 @@ _ADVICE: Final = (
     (r"STARTTLS", "Say smtps://…:465 in SMTP_URL; or add ?tls=none where nobody can listen on the way"),
     (r"Maildir", "Let the service's user write that folder, or name another in SMTP_URL"),
 )
+_REFUSES: Final = (
+    "Set right what it says: it may be MAIL_FROM, a limit of its own or its disk; mail goes on by itself when it is"
+)
 _UNREACHABLE: Final = (
     "Set SMTP_URL to the host and port that it listens at, and let connections to it through the firewall"
 )
@@ -51,12 +54,18 @@ def check_relay(relay: Relay, inspect: Inspect, hold: RelayHold, now_s: Callable
         now_s: tells the time in seconds since 1970, UTC.
 
     Raises:
-        TroubleError: if no mail could be handed over.
+        TroubleError: if no mail could be handed over, or none is tried.
     """
+    held = _read(hold)
+    waiting = f"all mail waits since {timestamp(held.since)}, it is tried at {timestamp(held.probe_at)}" if held else ""
     try:
         ends_at = inspect(relay)
     except MessagingError as error:
-        raise TroubleError(f"{_place(relay)}: {error}", _advice_for(str(error))) from None
+        told = f"{_place(relay)}: {error}"
+        raise TroubleError(f"{told}; {waiting}" if held else told, _advice_for(str(error), _UNREACHABLE)) from None
+    if held:
+        # It gets further than this before it refuses us, or has come back since; the next mail tells.
+        raise TroubleError(f"{_place(relay)} answers, but {waiting}: {held.reason}", _advice_for(held.reason, _REFUSES))
     words = [str(relay) if isinstance(relay, Maildir) else f"{_place(relay)} answers"]
     if ends_at is not None:
         days = int((ends_at - now_s()) / _DAY_S)
@@ -64,20 +73,19 @@ def check_relay(relay: Relay, inspect: Inspect, hold: RelayHold, now_s: Callable
         words.append(f"its certificate is good until {timestamp(int(ends_at * 1000))[:10]}{soon}")
     if isinstance(relay, SmtpRelay):
         words.append("it takes our login" if relay.username else "no login is set")
-    return ", ".join(words) + _held(hold)
+    return ", ".join(words)
 
 
 def _place(relay: Relay) -> str:
     return f"{relay.host}:{relay.port}" if isinstance(relay, SmtpRelay) else str(relay)
 
 
-def _advice_for(words: str) -> str:
-    return next((advice for pattern, advice in _ADVICE if re.search(pattern, words)), _UNREACHABLE)
+def _advice_for(words: str, otherwise: str) -> str:
+    return next((advice for pattern, advice in _ADVICE if re.search(pattern, words)), otherwise)
 
 
-def _held(hold: RelayHold) -> str:
+def _read(hold: RelayHold) -> Hold | None:
     try:
-        held = hold.read()
+        return hold.read()
     except OutboxUnavailableError:
-        return ""
-    return f"; mails wait since {timestamp(held.since)}, it is tried at {timestamp(held.probe_at)}" if held else ""
+        return None  # told of the database

@@ -9,6 +9,18 @@ from config.settings import TABLE, Settings
 from messaging.doctor.finding import TroubleError
 
 
+def read_environment(environ: Mapping[str, str], directory: Path) -> Mapping[str, str]:
+    """Read the environment as the service does.
+
+    Raises:
+        TroubleError: if `.env` cannot be read.
+    """
+    try:
+        return environment(environ, directory)
+    except SettingError as error:
+        raise _trouble(error, directory) from None
+
+
 def read_settings(environ: Mapping[str, str], directory: Path) -> Settings:
     """Read the settings as the service does.
 
@@ -16,23 +28,21 @@ def read_settings(environ: Mapping[str, str], directory: Path) -> Settings:
         TroubleError: for the first that cannot be used.
     """
     try:
-        return Settings.load(environment(environ, directory))
+        return Settings.load(read_environment(environ, directory))
     except SettingError as error:
-        words, _, _ = str(error).partition("; allowed: ")
-        raise TroubleError(
-            words, f"In {directory / '.env'} or the environment set {error.name} to: {error.allowed}"
-        ) from None
+        raise _trouble(error, directory) from None
 
 
-def tell_settings(settings: Settings) -> str:
-    """Name those that were set."""
+def tell_settings(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Name those that were set, as they were written."""
     given = [
-        f"{setting.name}={'(set)' if setting.secret else _shown(getattr(settings, field))}"
-        for field, setting in TABLE.items()
+        f"{setting.name}={'(set)' if setting.secret else environ[setting.name]}"
+        for setting in TABLE.values()
         if setting.name in settings.given
     ]
     return ", ".join(given) or "all are defaults"
 
 
-def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+def _trouble(error: SettingError, directory: Path) -> TroubleError:
+    words, _, _ = str(error).partition("; allowed: ")
+    return TroubleError(words, f"In {directory / '.env'} or the environment set {error.name} to: {error.allowed}")

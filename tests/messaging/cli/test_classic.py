@@ -1,5 +1,6 @@
 """Whatever a program hands over as a message, a mail that can be sent comes of it."""
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -66,6 +67,12 @@ def test_a_long_subject_is_cut_and_what_looks_encoded_is_not() -> None:
 
 def test_header_fields_in_utf_8_are_read_as_that() -> None:
     assert read_message("Subject: Größe\n\n".encode()).mail["subject"] == "Größe"
+
+
+@pytest.mark.parametrize("charset", ["ANSI_X3.4-1968", "US-ASCII", "ascii"])
+def test_what_is_labelled_ascii_may_be_utf_8(charset: str) -> None:
+    head = f"Content-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: 8bit\n\n"
+    assert read_message(f"{head}Größe: 42 GB\n".encode()).mail["text"] == "Größe: 42 GB\n"
 
 
 def test_a_dot_is_the_end_only_on_a_line_of_its_own() -> None:

@@ -60,19 +60,6 @@ def test_a_key_makes_the_database_where_there_is_none(
     assert (tmp_path / "var" / "messaging.db").is_file()
 
 
-def test_the_first_key_comes_in_a_link_to_the_page_and_there_is_no_second_one(
-    service: Service, capsys: pytest.CaptureFixture[str]
-) -> None:
-    main(["key", "first"])
-    out, _ = capsys.readouterr()
-    url, _, key = out.split()[-1].partition("#key=")
-    assert url == "http://127.0.0.1:8080/"
-    assert service.keys.find(key)
-    main(["key", "first"])
-    assert capsys.readouterr().out == ""
-    assert len(service.keys.list()) == 1
-
-
 def test_a_name_that_is_taken_is_a_failure_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     main(["key", "add", "backup"])
     capsys.readouterr()

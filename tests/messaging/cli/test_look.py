@@ -31,10 +31,14 @@ def mail_in(service: Service, state: State, recipient: str = "me@example.com") -
 
 def test_one_mail_is_shown_with_its_attempts(service: Service, run: Run) -> None:
     mail_id = mail_in(service, State.FAILED)
+    assert "published" not in run("status", mail_id).out
+    service.confirms.came([mail_id])
+    service.confirms.note()
     done = run("status", mail_id)
     told = dict(line.split(maxsplit=1) for line in done.out.splitlines() if not line.startswith("attempt"))
     assert (done.code, told["id"], told["state"], told["to"]) == (0, mail_id, "failed", "me@example.com")
     assert (told["from"], told["subject"]) == ("messaging@localhost", "A subject")
+    assert told["published"].startswith("20")
     assert done.out.splitlines()[-1].startswith("attempt 1    20")
     assert done.out.endswith(", 30 + 60 ms: 550 5.1.1 No such user here\n")
 
@@ -54,6 +58,13 @@ def test_a_mail_that_is_not_there_is_a_failure_in_one_line(run: Run, mail_id: st
     assert (done.code, done.out, done.err) == (1, "", "messaging: there is no mail of this id\n")
 
 
+def test_what_keeps_a_mail_is_said(service: Service, run: Run) -> None:
+    service.heartbeats.end(service.clock())
+    mail_id = mail_in(service, State.QUEUED)
+    last = run("status", mail_id).out.splitlines()[-1]
+    assert last == "why          no worker has been seen for 40 s, it waits for one"
+
+
 # All of it.
 
 
@@ -69,6 +80,14 @@ def test_all_of_it_is_shown_in_a_few_lines(service: Service, run: Run) -> None:
     assert ": no route to the relay; tried again at 20" in told["relay"]
     assert told["dispatchers"] == "none was seen"
     assert told.keys() >= {"last hour", "last 7 days", "workers", "broker"}
+
+
+def test_who_is_gone_is_shown_with_its_last_heartbeat(service: Service, run: Run) -> None:
+    service.clock.pass_s(-60)
+    service.heartbeats.beat(service.clock(), 3)
+    service.clock.pass_s(60)
+    (line,) = [line for line in run("status").out.splitlines() if line.startswith("gone ")]
+    assert ", 3 in hand, last seen 20" in line
 
 
 def test_all_of_it_in_json_is_the_document_of_the_api(service: Service, key: str, run: Run) -> None:
@@ -187,6 +206,45 @@ def test_each_step_of_a_mail_is_told_once(service: Service, follow: Callable[...
     )
     assert states(told) == [(new[0], "queued"), (old, "failed"), (new[0], "sent"), (old, "queued")]
     assert told[1]["last_attempt"]["reply"] == "5.1.1 No such user here"
+
+
+def test_a_mail_that_is_stored_after_a_newer_one_was_seen_is_told_of(
+    service: Service, follow: Callable[..., list[dict[str, Any]]]
+) -> None:
+    told_before = mail_in(service, State.SENT)
+    ids: list[str] = []
+
+    def newer() -> None:
+        service.clock.pass_s(2)
+        ids.append(mail_in(service, State.QUEUED))
+
+    def late() -> None:
+        service.clock.pass_s(-1)
+        ids.append(mail_in(service, State.SENT))
+        service.clock.pass_s(1)
+
+    told = follow(newer, late, nothing, newer, newer, nothing, lines=1)
+    assert states(told) == [
+        (told_before, "sent"), (ids[0], "queued"), (ids[1], "sent"), (ids[2], "queued"), (ids[3], "queued"),
+    ]  # fmt: skip
+
+
+def test_those_that_left_the_newest_are_asked_for_in_turns(
+    service: Service, follow: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "PAGE", 1)
+    monkeypatch.setattr(following, "_ASKED", 2)
+    old: list[str] = []
+
+    def newer() -> None:
+        service.clock.pass_s(60)
+        mail_in(service, State.SENT)
+
+    def many() -> None:
+        old.extend(mail_in(service, State.QUEUED) for _ in range(6))
+
+    told = follow(many, newer, lambda: service.bring_into(old[3], State.FAILED), nothing, nothing, nothing, lines=0)
+    assert (old[3], "failed") in states(told)
 
 
 def test_what_is_no_longer_among_the_newest_is_followed_all_the_same(

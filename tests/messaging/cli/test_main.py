@@ -105,7 +105,7 @@ def test_completion_is_a_script_that_the_shell_takes(run: Run, shell: str, tmp_p
         done = subprocess.run(
             ["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=10
         )
-        assert (done.stdout, done.stderr) == ("retry\n", "")
+        assert (done.stdout, done.stderr) == ("retry resend\n", "")
 
 
 def test_who_stops_reading_is_told_nothing_and_no_traceback_is_seen(tmp_path: Path) -> None:
@@ -118,11 +118,64 @@ def test_who_stops_reading_is_told_nothing_and_no_traceback_is_seen(tmp_path: Pa
     assert (done.stdout, done.stderr) == ("code 141\n", "")
 
 
+def test_letters_that_a_terminal_lacks_end_no_command(tmp_path: Path) -> None:
+    latin = {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    assert python(tmp_path, "-m", "messaging", "send", "me@example.com", "Hi", "--subject", "✓ ж").returncode == 0
+    listed = python(tmp_path, "-m", "messaging", "list", **latin)
+    assert (listed.returncode, listed.stderr, r"\u2713 \u0436" in listed.stdout) == (0, "", True)
+    doctor = python(tmp_path, "-m", "messaging", "doctor", **latin)
+    assert (doctor.returncode, doctor.stderr) == (1, "")
+    assert doctor.stdout.startswith("\\u2713 settings: ")
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["doctor"], ["completion", "bash"]])
+def test_a_disk_that_is_full_is_said_in_one_line(tmp_path: Path, arguments: list[str]) -> None:
+    python(tmp_path, "-m", "messaging", "send", "me@example.com", "Hi")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "messaging", *arguments],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    said = "messaging: the output cannot be written (No space left on device)\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
 def test_a_process_with_no_terminal_and_nothing_on_any_stream(tmp_path: Path) -> None:
     command = f'"{sys.executable}" -m messaging send me@example.com <&- >&- 2>&-; echo "code $?" >code'
     environ = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
     subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environ, check=False, timeout=60)
     assert (tmp_path / "code").read_text() == "code 0\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["status", "01a1ff66-f1c5-73b9-a8ca-3e9d383d3120"],
+        ["list"],
+        ["tail"],
+        ["retry", "--all"],
+        ["cancel", "--all"],
+        ["prune"],
+        ["sendmail", "me@example.com"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_who_looks_for_mails_where_there_is_no_database_makes_none(
+    run: Run, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments)
+    assert (done.code, done.out) == (os.EX_TEMPFAIL if arguments[0] == "sendmail" else 1, "")
+    assert "DATABASE_URL: there is no database at var/messaging.db; " in done.err
+    assert done.err.count("\n") == 1
+    assert not Path("var").exists()
 
 
 def test_a_process_prints_json_and_nothing_else(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from messaging.cli import remote
+from messaging.cli.errors import AwayError
 from messaging.outbox.records import Mail
 from tests.fixtures.service import Service
 from tests.messaging.cli.conftest import Run
@@ -96,6 +99,12 @@ def test_what_cron_writes_goes_to_whom_root_is(service: Service, run: Run) -> No
 def test_without_i_a_dot_ends_the_message(service: Service, run: Run) -> None:
     assert run("sendmail", "root", stdin=CRON.encode()).code == 0
     assert one(service).text == "run-parts: Größe of /srv\n"
+
+
+@pytest.mark.parametrize("option", ["-i", "-oi"])
+def test_with_i_it_does_not(service: Service, run: Run, option: str) -> None:
+    assert run("sendmail", option, "root", stdin=CRON.encode()).code == 0
+    assert one(service).text == "run-parts: Größe of /srv\n.\nis 42 GB\n"
 
 
 def test_what_smartd_writes_names_its_recipients_itself(service: Service, run: Run) -> None:
@@ -208,6 +217,31 @@ def test_a_service_that_is_away_is_tried_again_by_who_calls(
     assert (done.code, done.err.count("\n")) == (os.EX_TEMPFAIL, 1)
 
 
+@pytest.mark.parametrize("seam", ["http"], indirect=True)
+@pytest.mark.parametrize(
+    ("head", "mails"),
+    [("Message-ID: <1@web1>\n", 2), ("Date: Sat, 21 Nov 2026 18:19:24 +0000\n", 2), ("", 3)],
+    ids=["Message-ID", "Date", "neither"],
+)
+def test_who_tries_again_what_failed_for_one_doubles_it_for_nobody(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch, head: str, mails: int
+) -> None:
+    monkeypatch.setattr(remote, "_AGAIN_AFTER_S", ())
+    send, message = remote.RemoteService.send, f"{head}Subject: Hi\n\nHi\n".encode()
+
+    def away_for_one(each: remote.RemoteService, mail: Mapping[str, Any], key: str = "") -> Mapping[str, Any]:
+        if mail["to"] == "you@example.com":
+            raise AwayError("away")
+        return send(each, mail, key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remote.RemoteService, "send", away_for_one)
+        assert run("sendmail", "root", "you@example.com", stdin=message).code == os.EX_TEMPFAIL
+    assert run("sendmail", "root", "you@example.com", stdin=message).code == 0
+    # What nothing tells from the last report of the same words may be the next one, and is sent.
+    assert len(service.mails) == mails
+
+
 def test_a_wrong_setting_is_the_operator_s_to_change(seam: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIASES", "root")
     assert run("sendmail", "root", stdin=b"Hi").code == os.EX_CONFIG
@@ -216,7 +250,8 @@ def test_a_wrong_setting_is_the_operator_s_to_change(seam: str, run: Run, monkey
     assert run("sendmail", "root", stdin=b"Hi").code == os.EX_CONFIG
 
 
-def test_help_lists_the_codes(run: Run) -> None:
-    done = run("sendmail", "--help")
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_the_codes(run: Run, option: str) -> None:
+    done = run("sendmail", option)
     assert done.code == 0
     assert all(f" {code} " in done.out for code in (64, 65, 67, 69, 70, 74, 75, 77, 78))

@@ -1,13 +1,18 @@
 """`retry`, `cancel` and `prune`: one mail, or all of a selection, and what is left when that is interrupted."""
 
+import contextlib
 import json
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from messaging.cli import remote
 from messaging.outbox import retention, steering
+from messaging.outbox.clock import clock_ms
 from messaging.outbox.states import State
 from tests.fixtures.service import Service
 from tests.fixtures.storage import accept
@@ -93,17 +98,17 @@ def test_those_that_stay_where_they_were_are_not_done_to_for_ever(service: Servi
 def test_those_that_come_meanwhile_are_left_alone(service: Service, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steering, "MOST_AT_ONCE", 1)
     ids = mails_in(service, State.FAILED, 3)
-    change = steering.Steering._change
+    do_all = steering.Steering.do_all
 
-    def overtaken(*arguments: object) -> int:
+    def overtaken(*arguments: Any, **options: Any) -> steering.Steered:
         if len(states(service)) == len(ids):
             mails_in(service, State.FAILED)
             service.steering.do(steering.RETRY, ids[-1])
-        return change(*arguments)  # type: ignore[arg-type]
+        return do_all(*arguments, **options)
 
-    monkeypatch.setattr(steering.Steering, "_change", overtaken)
+    monkeypatch.setattr(steering.Steering, "do_all", overtaken)
     assert run("retry", "--all").out == "2 mails retried, 0 left\n"
-    assert states(service) == ["queued"] * 3 + ["failed"]
+    assert states(service) == ["failed"] + ["queued"] * 3
 
 
 @pytest.mark.usefixtures("seam")
@@ -150,6 +155,37 @@ def test_an_interrupt_ends_it_between_two_steps_and_what_was_done_is_counted(
     assert done.err == "messaging: interrupted; the others are as they were\n"
 
 
+@pytest.mark.usefixtures("seam")
+@pytest.mark.parametrize("most_at_once", [2, 9])
+def test_where_the_database_goes_away_what_was_done_is_counted(
+    service: Service, run: Run, monkeypatch: pytest.MonkeyPatch, most_at_once: int
+) -> None:
+    monkeypatch.setattr(remote, "_AGAIN_AFTER_S", ())
+    monkeypatch.setattr(steering, "_BATCH", 2)
+    monkeypatch.setattr(steering, "MOST_AT_ONCE", most_at_once)
+    mails_in(service, State.FAILED, 5)
+    with contextlib.ExitStack() as outage:
+        count = steering.Steering.count
+
+        def away(_s: float = 0) -> None:
+            outage.enter_context(service.without_database())
+
+        def count_and_go(*arguments: Any) -> steering.Count:
+            counted = count(*arguments)
+            if counted.mails == 3:  # after the first step, where that is the whole of a request
+                away()
+            return counted
+
+        monkeypatch.setattr(steering.Steering, "count", count_and_go)
+        if most_at_once == 9:  # within the one request
+            monkeypatch.setattr(steering, "time", SimpleNamespace(sleep=away))
+        done = run("retry", "--all", "--json")
+    monkeypatch.undo()
+    assert (done.code, json.loads(done.out)) == (1, {"dry_run": False, "changed": 2, "left": None})
+    assert done.err.count("\n") == 1
+    assert states(service).count(State.QUEUED) == 2
+
+
 # Removing.
 
 
@@ -159,6 +195,32 @@ def finished(service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URL", service.settings.database_url.reveal())
     return lambda number: mails_in(service, State.FAILED, number)
+
+
+def test_removing_counts_no_more_often_for_more_mails_and_ends_beside_traffic(
+    service: Service, finished: Callable[[int], Sequence[str]], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_BATCH", 1)
+    counts: list[int] = []
+    count, remove = retention.Retention.count, retention.Retention.remove
+
+    def counted(each: retention.Retention) -> int:
+        counts.append(count(each))
+        return counts[-1]
+
+    def removed(each: retention.Retention) -> retention.Removed:
+        batch = remove(each)
+        if len(service.mails) < 20:  # as many as go become old enough
+            service.clock.now = clock_ms()
+            mails_in(service, State.FAILED)
+        return batch
+
+    monkeypatch.setattr(retention.Retention, "count", counted)
+    monkeypatch.setattr(retention.Retention, "remove", removed)
+    finished(10)
+    done = run("prune", "--older-than", "1ms")
+    assert (done.code, done.out) == (0, "10 mails removed\n")
+    assert counts == [10, 0]
 
 
 def test_what_was_finished_for_long_enough_is_removed(

@@ -1,18 +1,22 @@
 """Each part broken in turn: the doctor says what is wrong, and what it advises repairs it."""
 
 import os
+import re
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from config.relay import Relay, parse_relay
 from config.settings import Settings
 from messaging.doctor.checks.clock import check_clock
 from messaging.doctor.checks.database import check_database
 from messaging.doctor.checks.exposure import check_exposure
 from messaging.doctor.checks.mail import check_mail
+from messaging.doctor.checks.relay import check_relay
 from messaging.doctor.checks.sender import check_sender
 from messaging.doctor.checks.settings import read_settings, tell_settings
 from messaging.doctor.checks.talktome import check_talktome
@@ -23,12 +27,15 @@ from messaging.outbox.database import Database
 from messaging.outbox.heartbeats import Heartbeats, Role
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Attempt, Finish, Outcome
+from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
 from messaging.talktome import TalktomeLog
 from tests.fixtures.clock import Clock
+from tests.fixtures.disks import give_away, unwritable
 from tests.fixtures.storage import accept, connected, listed, locked, url_of
 from tests.fixtures.waiting import until
 from tests.messaging.doctor.name_server import NameServer
+from workers.errors import RelayError
 
 
 def trouble(check: Check) -> TroubleError:
@@ -71,9 +78,22 @@ def test_settings_that_were_set_are_shown_and_secrets_are_not() -> None:
         "EMAIL_PASSWORD": "hunter3",
         "EMAIL_USERNAME": "me",
     }
-    told = tell_settings(Settings.load(environ))
-    assert told == "SMTP_URL=(set), EMAIL_USERNAME=me, EMAIL_PASSWORD=(set), LEASE=90.0"
-    assert tell_settings(Settings.load({})) == "all are defaults"
+    told = tell_settings(Settings.load(environ), environ)
+    assert told == "SMTP_URL=(set), EMAIL_USERNAME=me, EMAIL_PASSWORD=(set), LEASE=90s"
+    assert tell_settings(Settings.load({}), {}) == "all are defaults"
+
+
+def test_settings_are_shown_as_they_were_written() -> None:
+    environ = {
+        "LISTEN": "127.0.0.1:8080",
+        "RETRY_SCHEDULE": "1m,5m",
+        "RETENTION": "off",
+        "OPEN_TOTAL": "off",
+        "ALIASES": "root=me@example.com",
+        "PROXY_ADDRESSES": "10.0.0.0/8",
+    }
+    told = tell_settings(Settings.load(environ), environ)
+    assert sorted(told.split(", ")) == sorted(f"{name}={text}" for name, text in environ.items())
 
 
 def test_a_setting_that_cannot_be_used_is_named_with_what_is_allowed(tmp_path: Path) -> None:
@@ -99,6 +119,12 @@ def test_a_database_that_is_not_there_is_made_by_the_service(tmp_path: Path) -> 
     database.upgrade()  # what `serve` begins with
     check_database(database, path)
     database.close()
+
+
+def test_who_looks_and_is_not_the_service_s_user_is_told_so(database: Database, database_path: Path) -> None:
+    assert "belongs to" not in check_database(database, database_path)
+    give_away(database_path)
+    assert "it belongs to nobody, and what the service may do" in check_database(database, database_path)
 
 
 def test_a_file_that_is_no_database_can_be_moved_away(database: Database, database_path: Path) -> None:
@@ -158,6 +184,16 @@ def test_a_log_that_cannot_be_written_needs_its_folder(tmp_path: Path) -> None:
     assert check_talktome(log, None) == f"{log.path} takes lines"
 
 
+def test_a_log_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
+    log = TalktomeLog(tmp_path / "talk.log", 10_000, 1)
+    assert check_talktome(log, None) == f"{log.path} takes lines"
+    assert list(tmp_path.iterdir()) == []
+    with unwritable(tmp_path):
+        assert "cannot be written: Permission denied" in str(trouble(lambda: check_talktome(log, None)))
+    log.path.mkdir()
+    assert "cannot be written: Is a directory" in str(trouble(lambda: check_talktome(log, None)))
+
+
 def test_a_log_whose_usual_place_cannot_be_written_goes_elsewhere(tmp_path: Path) -> None:
     log = TalktomeLog(tmp_path / "logs" / "talk.log", 10_000, 1)
     assert "lines go to elsewhere" in check_talktome(log, Path("elsewhere"))
@@ -186,12 +222,37 @@ def test_an_embedded_worker_comes_with_the_service(heartbeats: Heartbeats) -> No
 # Clock.
 
 
-def test_a_clock_behind_what_was_written_down_has_to_be_set(database: Database, outbox: Outbox, clock: Clock) -> None:
+def test_a_clock_behind_another_process_s_has_to_be_set(
+    database: Database, heartbeats: Heartbeats, clock: Clock
+) -> None:
     check_clock(database, clock)
-    accept(outbox)
+    heartbeats.beat(1, 0)
     clock.pass_s(-60)
-    assert "timedatectl set-ntp true" in trouble(lambda: check_clock(database, clock)).advice
-    clock.pass_s(57)
+    found = trouble(lambda: check_clock(database, clock))
+    words = f"process {os.getpid()} on {socket.gethostname()} says that it lives at 2026-03-01T12:00:00.000Z"
+    assert words in str(found)
+    assert "timedatectl set-ntp true" in found.advice
+    heartbeats.beat(1, 0)  # it has the same clock now
+    check_clock(database, clock)
+
+
+def test_a_process_that_ended_while_its_clock_was_ahead_is_forgotten_by_the_next(
+    database: Database, heartbeats: Heartbeats, clock: Clock
+) -> None:
+    clock.pass_s(86_400)
+    heartbeats.beat(1, 0)
+    clock.pass_s(-86_400)
+    assert "restart one that sends" in trouble(lambda: check_clock(database, clock)).advice
+    heartbeats.beat(2, 0)
+    check_clock(database, clock)
+
+
+def test_a_mail_of_a_time_to_come_says_nothing_of_the_clock_now(
+    database: Database, outbox: Outbox, clock: Clock
+) -> None:
+    clock.pass_s(86_400)
+    accept(outbox)
+    clock.pass_s(-86_400)
     check_clock(database, clock)
 
 
@@ -205,6 +266,46 @@ def test_who_lets_strangers_send_has_to_say_that_it_is_meant() -> None:
     assert check_exposure(Settings.load({**reachable, "OPEN_SENDMAIL": "false"})) == "sending needs a key"
     assert "as OPEN_SENDMAIL says" in check_exposure(Settings.load({**reachable, "OPEN_SENDMAIL": "true"}))
     assert "this machine alone" in check_exposure(Settings.load({}))
+
+
+# Relay.
+
+
+_RELAY = parse_relay("smtp://127.0.0.1:2525?tls=none")
+
+
+def test_a_relay_that_answers_is_not_in_order_while_all_mail_waits_for_it(hold: RelayHold) -> None:
+    def check() -> str:
+        return check_relay(_RELAY, lambda _relay: None, hold)
+
+    assert check() == "127.0.0.1:2525 answers, no login is set"
+    hold.begin("550 5.7.1 Sender address rejected: not owned by user")
+    found = trouble(check)
+    assert "all mail waits since 2026-03-01T12:00:00.000Z, it is tried at 2026-03-01T12:01:00.000Z" in str(found)
+    assert str(found).endswith(": 550 5.7.1 Sender address rejected: not owned by user")
+    assert "MAIL_FROM" in found.advice
+    hold.begin("535 5.7.8 Bad credentials")
+    assert "EMAIL_USERNAME" in trouble(check).advice
+    hold.release()
+    check()
+
+
+def test_a_relay_that_does_not_answer_is_told_with_its_own_words_and_since_when_mail_waits(hold: RelayHold) -> None:
+    def away(_relay: Relay) -> None:
+        raise RelayError("Connection refused")
+
+    hold.begin("no route to the relay")
+    found = trouble(lambda: check_relay(_RELAY, away, hold))
+    assert str(found).startswith("127.0.0.1:2525: Connection refused; all mail waits since 20")
+    assert "SMTP_URL" in found.advice
+
+
+def test_a_certificate_that_ends_soon_says_in_how_many_days(hold: RelayHold) -> None:
+    def told(days: float) -> str:
+        return check_relay(_RELAY, lambda _relay: days * 86_400, hold, now_s=lambda: 0.0)
+
+    assert ", its certificate is good until 1970-01-14, in 13 days, " in told(13.5)
+    assert ", its certificate is good until 1970-01-16, no login" in told(15)
 
 
 # Sender.
@@ -229,6 +330,7 @@ def test_a_domain_has_to_say_once_who_may_send_for_it(name_server: NameServer) -
     assert "Add a TXT record" in trouble(check).advice
 
 
+@pytest.mark.slow
 def test_where_dns_does_not_answer_nothing_is_held_against_the_sender(name_server: NameServer) -> None:
     name_server.silent = True
     assert "DNS does not tell" in check_sender("me@example.com", name_server.resolver, within_s=0.2)
@@ -260,5 +362,28 @@ def test_a_mail_that_is_sent_is_told_with_the_relay_s_words(outbox: Outbox, clai
 
 def test_a_mail_that_waits_for_ever_says_where_to_look(outbox: Outbox) -> None:
     found = trouble(lambda: check_mail(outbox, Settings.load({}), "me@example.com", within_s=0))
-    assert "is queued after 0 s" in str(found)
+    assert "is queued after 0.0 s" in str(found)
     assert "lines above" in found.advice
+
+
+def test_a_mail_that_fails_says_after_how_long(outbox: Outbox, claims: Claims) -> None:
+    def work() -> None:
+        until(lambda: listed(outbox))
+        claim = claims.claim(listed(outbox)[0].id)
+        assert claim
+        attempt = Attempt(1, claim.mail.created_at, 1, 2, Outcome.REFUSED, 550, "no")
+        claims.finish(Finish(claim, State.FAILED, None, charged=True, attempt=attempt))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    found = trouble(lambda: check_mail(outbox, Settings.load({}), "me@example.com"))
+    worker.join()
+    assert re.search(r" is failed after [0-5]\.\d s: 550 no$", str(found))
+    assert "another address" in found.advice
+
+
+def test_nobody_gets_a_mail_whom_the_service_would_send_none(outbox: Outbox) -> None:
+    settings = Settings.load({"ALLOWED_RECIPIENTS": "@example.org"})
+    found = trouble(lambda: check_mail(outbox, settings, "me@example.com"))
+    assert "m***@example.com is not among ALLOWED_RECIPIENTS" in str(found)
+    assert listed(outbox) == []

@@ -21,6 +21,7 @@ def statuses(answer: Answer) -> list[int]:
     return [result["status"] for result in answer.json["results"]]
 
 
+@pytest.mark.slow
 def test_all_are_accepted_and_published(service: Service, key: str) -> None:
     answer = post(service, [{**GOOD, "to": f"m{number}@example.com"} for number in range(MOST_MAILS)], key)
     assert answer.status == 202

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -13,7 +14,7 @@ from config.errors import MessagingError
 from messaging.application import Application
 from messaging.clients import Clients
 from messaging.endpoints import health
-from messaging.endpoints.health import Healthz, NotReadyError, check_hold, check_seen
+from messaging.endpoints.health import Healthz, NotReadyError, check_hold, check_log, check_seen
 from messaging.instance import instance_of
 from messaging.outbox.database import Database
 from messaging.outbox.heartbeats import Role
@@ -184,14 +185,17 @@ def test_health_of_the_inside_is_not_on_the_public_side(service: Service) -> Non
 
 
 def test_the_real_parts_are_found_down_and_up_again(service: Service, tmp_path: Path) -> None:
-    checks = {"database": service.outbox.check, "talktome log": service.talktome.check}
+    checks: dict[str, Callable[[], None]] = {
+        "database": service.outbox.check,
+        "talktome log": partial(check_log, service.talktome),
+    }
     internal = Client(Application(internal_router(checks), 1024))
     assert internal.get("/readyz").status == 200
     service.log_path.unlink()
     service.log_path.parent.rmdir()
     with service.without_database():
         assert internal.get("/readyz").text == (
-            "down: database (unable to open database file), talktome log (down: FileNotFoundError)"
+            "down: database (unable to open database file), talktome log (cannot be written: No such file or directory)"
         )
     service.log_path.parent.mkdir()
     assert internal.get("/readyz").text == "ready"

@@ -175,6 +175,7 @@ def test_every_limit_can_be_lifted(make_service: MakeService) -> None:
         assert connection.execute("SELECT count(*) FROM uses").fetchone() == (0,)
 
 
+@pytest.mark.slow
 @every_form
 def test_100_at_the_same_moment_are_no_more_than_one_after_the_other(per_recipient: Service, form: str) -> None:
     def one(number: int) -> int:

@@ -3,6 +3,7 @@
 import pytest
 
 from messaging.endpoints.listing import MOST_LIMIT, USUAL_LIMIT
+from messaging.outbox import listing as module
 from messaging.outbox.states import State
 from tests.fixtures.client import JSON, Answer
 from tests.fixtures.service import Service
@@ -153,6 +154,18 @@ def test_a_key_with_recipients_sees_the_mails_to_them(service: Service, ids: lis
     assert listed(service, "", few) == [ids[number] for number in (0, 1, 3, 5)]
     assert listed(service, "?state=queued&limit=1", few) == [ids[number] for number in (3, 5)]
     assert listed(service, "?to=me1@example1.com", few) == []
+
+
+def test_where_a_key_goes_on_says_nothing_of_mails_that_it_does_not_see(
+    service: Service, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WINDOW", 2)
+    monkeypatch.setattr(module, "_LOOK_FOR_S", -1)
+    few = service.keys.add("few", recipients=["me0@example0.com"])
+    document = ask(service, "?to=@example0.com", few).json
+    assert (document["emails"], document["next"] is None) == ([], False)
+    assert not any(mail_id[:20] in document["next"] for mail_id in ids)
+    assert listed(service, "?to=@example0.com", few) == [ids[5]]
 
 
 def test_a_test_key_sees_what_test_keys_sent(service: Service, ids: list[str]) -> None:

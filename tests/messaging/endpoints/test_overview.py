@@ -104,6 +104,20 @@ def test_who_works_and_why_nobody_does(service: Service, key: str) -> None:
     assert document["queue"] == {"length": 7}
 
 
+def test_who_is_gone_and_did_not_end_is_shown_with_its_last_heartbeat(service: Service, key: str) -> None:
+    service.clock.pass_s(1)
+    service.heartbeats.beat(service.clock(), 3)
+    service.heartbeats.beat(service.clock(), 0, Role.DISPATCHER)
+    assert ask(service, key).json["gone"] == {"workers": [], "dispatchers": []}
+    service.clock.pass_s(60)
+    document = ask(service, key).json
+    assert (document["workers"], document["dispatchers"]) == ([], [])
+    worker, _ = document["gone"]["workers"]  # the other one is the service's own
+    assert (worker["in_flight"], worker["seen_at"]) == (3, "2026-03-01T12:00:01.000Z")
+    (dispatcher,) = document["gone"]["dispatchers"]
+    assert dispatcher["seen_at"] == "2026-03-01T12:00:01.000Z"
+
+
 def test_a_broker_that_does_not_say_how_long_its_queue_is(service: Service, key: str) -> None:
     service.queue.silent = "connection refused"
     assert ask(service, key).json["queue"] == {"length": None, "trouble": "connection refused"}

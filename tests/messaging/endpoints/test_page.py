@@ -57,9 +57,14 @@ def test_a_look_at_the_page_s_head_is_answered_as_the_page(service: Service) -> 
 
 
 def test_who_has_the_page_already_is_told_so(service: Service) -> None:
-    tag = service.public.get("/", HTML).headers["ETag"]
-    again = service.public.get("/", {**HTML, "If-None-Match": tag})
+    headers = {**HTML, "X-Request-ID": "the-same-one"}
+    answer = service.public.get("/", headers)
+    again = service.public.get("/", {**headers, "If-None-Match": answer.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")
+    assert (again.headers["Cache-Control"], again.headers["Vary"]) == ("no-cache", "Accept")
+    of_content = {"Content-Type", "Content-Length"}
+    assert set(answer.headers.items()) - set(again.headers.items()) == {(n, answer.headers[n]) for n in of_content}
+    assert set(again.headers.items()) <= set(answer.headers.items())
 
 
 def test_the_page_may_do_nothing_but_run_its_own_files_and_ask_this_service(service: Service) -> None:

@@ -67,6 +67,7 @@ def test_another_get_is_another_mail(service: Service, key: str) -> None:
     assert len(set(ids)) == len(service.mails) == len(requests)
 
 
+@pytest.mark.slow
 def test_50_at_the_same_moment_are_one_mail(service: Service) -> None:
     answers = [result.result() for result in all_at_once(lambda _: service.public.get(TARGET), range(50))]
     assert {answer.status for answer in answers} == {202}

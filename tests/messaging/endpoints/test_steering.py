@@ -1,11 +1,19 @@
 """Cancel and retry, for one mail and for many."""
 
+import contextlib
+import threading
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from messaging.outbox import steering as module
 from messaging.outbox.ids import first_id, time_of
 from messaging.outbox.states import State
+from messaging.outbox.steering import Steering
 from tests.fixtures.client import JSON, Answer
 from tests.fixtures.service import Service
+from tests.fixtures.storage import accept, connected
 
 NOBODY = "0190a000-0000-7000-8000-000000000000"
 
@@ -245,9 +253,86 @@ def test_what_is_wrong_is_refused(
     assert states(service) == many
 
 
-def test_without_the_database_nothing_is_steered(service: Service, key: str, sent: str) -> None:
+@pytest.mark.parametrize("target", ["{}/cancel", "{}/retry", "cancel", "retry"])
+def test_without_the_database_nothing_is_steered(
+    service: Service, key: str, sent: str, target: str, caplog: pytest.LogCaptureFixture
+) -> None:
     steer_all(service, "cancel", key, dry_run=True)
     with service.without_database():
-        assert steer(service, sent, "cancel", key).status == 503
-        assert steer_all(service, "cancel", key).status == 503
+        answer = service.public.request("POST", f"/v1/emails/{target.format(sent)}", headers={"X-API-Key": key, **JSON})
+    assert (answer.status, answer.json["detail"]) == (503, "the outbox is not available; no mail was changed")
+    assert f"request {answer.headers['X-Request-ID']}: the outbox is not available: " in caplog.text
     assert service.mails[0].state is State.QUEUED
+
+
+@pytest.mark.parametrize("mails", [2, 5])
+def test_where_the_database_goes_away_meanwhile_the_answer_says_what_was_done(
+    service: Service, key: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, mails: int
+) -> None:
+    monkeypatch.setattr(module, "_BATCH", 2)
+    ids = sorted(accept(service.outbox).id for _ in range(mails))
+    headers = {"X-API-Key": key}
+    steer_all(service, "cancel", key, dry_run=True)
+    with contextlib.ExitStack() as outage:
+        away = SimpleNamespace(sleep=lambda _s: outage.enter_context(service.without_database()))
+        monkeypatch.setattr(module, "time", away)
+        answer = steer_all(service, "cancel", key)
+        assert answer.status == 200
+        assert answer.json == {
+            "dry_run": False,
+            "changed": 2,
+            "left": None,
+            "before": None,
+            "after": ids[1],
+            "trouble": "the outbox is not available",
+        }
+        assert "the outbox is not available any more: unable to open database file" in caplog.text
+        assert steer_all(service, "cancel", key, after=ids[1]).status == 503
+    monkeypatch.undo()
+    assert [mail_id for mail_id in ids if states(service)[mail_id] is State.CANCELED] == ids[:2]
+    answer = service.public.post_form("/v1/emails/cancel", f"after={ids[1]}", headers)
+    assert answer.text == f"{mails - 2} mails canceled, 0 left"
+
+
+def test_the_line_says_too_that_it_was_broken_off(
+    service: Service, key: str, sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.ExitStack() as outage:
+        away = SimpleNamespace(sleep=lambda _s: outage.enter_context(service.without_database()))
+        monkeypatch.setattr(module, "time", away)
+        answer = service.public.request("POST", "/v1/emails/cancel", headers={"X-API-Key": key})
+    assert answer.text == "1 mails canceled; the outbox is not available any more, others may be left"
+
+
+def test_one_mail_is_left_as_it_was_where_its_history_cannot_be_read(service: Service, key: str, sent: str) -> None:
+    with connected(service.database_path) as connection:
+        connection.execute("ALTER TABLE attempts RENAME TO moved")
+    assert steer(service, sent, "cancel", key).status == 503
+    with connected(service.database_path) as connection:
+        connection.execute("ALTER TABLE moved RENAME TO attempts")
+    assert service.mails[0].state is State.QUEUED
+
+
+def test_many_are_changed_by_one_request_at_a_time(
+    service: Service, key: str, sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    change = Steering._change
+
+    def slow(*arguments: Any) -> int:
+        begun.set()
+        assert go_on.wait(20)
+        return change(*arguments)
+
+    monkeypatch.setattr(Steering, "_change", slow)
+    answers: list[Answer] = []
+    first = threading.Thread(target=lambda: answers.append(steer_all(service, "cancel", key)))
+    first.start()
+    assert begun.wait(20)
+    second = steer_all(service, "retry", key)
+    assert steer_all(service, "retry", key, dry_run=True).status == 200
+    go_on.set()
+    first.join()
+    assert (second.status, second.json["detail"]) == (429, "many mails are being changed already")
+    assert answers[0].json == done(1)
+    assert steer_all(service, "retry", key).json == done(0)

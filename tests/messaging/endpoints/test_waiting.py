@@ -3,12 +3,16 @@
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
+from messaging import waiting as module
 from messaging.outbox.states import State
+from messaging.waiting import most_waiting
 from tests.fixtures.client import JSON, Answer
 from tests.fixtures.service import MOST_WAITING, Service
+from tests.fixtures.storage import connected
 from tests.fixtures.waiting import until
 
 
@@ -122,6 +126,77 @@ def test_the_database_may_go_away_and_return_while_somebody_waits(
     asking.join(5)
     assert asking.answer is not None
     assert asking.answer.json["state"] == "sent"
+
+
+def test_who_sends_hears_that_the_mail_is_accepted_although_the_database_is_away_when_the_wait_ends(
+    service: Service, key: str
+) -> None:
+    headers = {"X-API-Key": key, **JSON}
+    asking = Asking(lambda: service.public.post_json("/v1/emails?wait=20s", {"to": "me@example.com"}, headers))
+    until(lambda: waiting(service) == 1)
+    with service.without_database():
+        service.waits.end()
+        asking.join(5)
+    answer = asking.answer
+    assert answer is not None
+    assert (answer.status, answer.json["state"]) == (202, "queued")
+    assert [mail.id for mail in service.mails] == [answer.id] == service.publisher.ids
+
+
+def test_a_mail_that_is_removed_while_its_sender_waits_was_accepted(service: Service, key: str) -> None:
+    headers = {"X-API-Key": key, **JSON}
+    asking = Asking(lambda: service.public.post_json("/v1/emails?wait=20s", {"to": "me@example.com"}, headers))
+    until(lambda: waiting(service) == 1)
+    with connected(service.database_path) as connection:
+        connection.execute("DELETE FROM mails")
+    service.waits.end()
+    asking.join(5)
+    assert asking.answer is not None
+    assert asking.answer.status == 202
+
+
+def test_a_thread_that_cannot_be_started_lets_all_go_on_and_is_started_for_the_next(
+    service: Service, key: str, sent: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class NoThread(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "threading", SimpleNamespace(Thread=NoThread, Event=threading.Event))
+        assert read(service, sent, "20s", key).json["state"] == "queued"
+    assert "can't start new thread" in caplog.text
+    assert waiting(service) == 0
+    asking = Asking(lambda: read(service, sent, "20s", key))
+    until(lambda: waiting(service) == 1)
+    service.bring_into(sent, State.SENT)
+    asking.join(5)
+    assert asking.answer is not None
+    assert asking.answer.json["state"] == "sent"
+
+
+def test_whatever_goes_wrong_while_some_wait_they_go_on_and_the_next_wait_again(
+    service: Service, key: str, sent: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asking = Asking(lambda: read(service, sent, "20s", key))
+    until(lambda: waiting(service) == 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(service.outbox, "finished", lambda _ids: 1 / 0)
+        asking.join(5)
+    assert asking.answer is not None
+    assert asking.answer.json["state"] == "queued"
+    assert "ZeroDivisionError" in caplog.text
+    asking = Asking(lambda: read(service, sent, "20s", key))
+    until(lambda: waiting(service) == 1)
+    service.bring_into(sent, State.SENT)
+    asking.join(5)
+    assert asking.answer is not None
+    assert asking.answer.json["state"] == "sent"
+
+
+@pytest.mark.parametrize(("threads", "waiting"), [(1, 0), (2, 1), (3, 1), (4, 1), (7, 1), (8, 2), (32, 8), (512, 128)])
+def test_a_quarter_of_the_threads_may_wait_and_never_all_of_them(threads: int, waiting: int) -> None:
+    assert most_waiting(threads) == waiting
 
 
 @pytest.mark.parametrize("wait", ["", "26s", "1m", "-1s", "20", "1e1s", "0.5s", "99999ms", "١s"])

@@ -52,6 +52,20 @@ def test_mails_are_told_by_state_and_by_what_became_of_them(
     assert value("messaging_outbox_up") == 1
 
 
+def test_ids_that_find_nothing_to_claim_are_counted(
+    registry: CollectorRegistry, outbox: Outbox, claims: Claims, clock: Clock
+) -> None:
+    mail_id = accept(outbox).id
+    claim = claims.claim(mail_id)
+    assert claim
+    for _ in range(2):
+        assert claims.claim(mail_id) is None
+    busy = Attempt(1, clock(), 0, 3, Outcome.BUSY, 451, "later")
+    claims.finish(Finish(claim, State.RETRYING, clock(), charged=True, attempt=busy))
+    assert registry.get_sample_value("messaging_claims_refused_total") == 2
+    assert registry.get_sample_value("messaging_retried_total") == 1
+
+
 def test_the_oldest_due_is_told_by_how_long_it_has_been_due(
     registry: CollectorRegistry, outbox: Outbox, clock: Clock
 ) -> None:
@@ -129,6 +143,36 @@ def test_attempts_are_counted_on_after_all_of_them_were_removed(
     Retention(database, 50, clock).prune()
     send(outbox, claims, clock)
     assert value("messaging_delivery_seconds_count") == 4
+
+
+def test_no_attempt_is_counted_twice_or_left_out_after_the_newest_were_removed(
+    registry: CollectorRegistry, outbox: Outbox, claims: Claims, clock: Clock, database: Database
+) -> None:
+    def counts() -> list[float | None]:
+        return [
+            registry.get_sample_value("messaging_attempt_seconds_count", {"outcome": each}) for each in ("busy", "sent")
+        ]
+
+    assert counts() == [0, 0]
+    claim = claimed(outbox, claims)
+    for number in range(3):  # it is tried again and again, and so is not removed
+        attempt = Attempt(number, clock(), 0, 3, Outcome.BUSY, 451, "later")
+        assert claims.finish(Finish(claim, State.QUEUED, clock(), charged=True, attempt=attempt))
+        claim = claims.claim(claim.mail.id) or claim
+    for _ in range(5):
+        send(outbox, claims, clock)
+    assert counts() == [3, 5]
+    clock.pass_s(100)
+    Retention(database, 50, clock).prune()
+    assert counts() == [3, 5]
+    for _ in range(5):
+        send(outbox, claims, clock)
+    assert counts() == [3, 10]
+    clock.pass_s(100)
+    Retention(database, 50, clock).prune()
+    for _ in range(6):
+        send(outbox, claims, clock)
+    assert counts() == [3, 16]
 
 
 def test_without_the_database_it_is_told_that_it_is_away_and_nothing_else(

@@ -48,6 +48,28 @@ def test_a_clock_that_was_set_back_makes_no_negative_times(clock: Clock) -> None
     assert registry.get_sample_value("messaging_intake_seconds_sum") == 0
 
 
+def test_what_is_retried_by_hand_is_published_and_its_age_is_no_time_that_anything_took(clock: Clock) -> None:
+    registry = CollectorRegistry()
+    inner = Queue()
+    queue = MeasuredQueue(inner, registry, clock)
+    queue.open(lambda _ids, _refused: None)
+    old = new_id(clock())
+    clock.pass_s(3 * 86_400)
+    fresh = new_id(clock())
+    for mail_id in (old, fresh):
+        queue.put(mail_id)
+    clock.pass_s(0.5)
+    inner.settle([old, fresh], None)
+    assert registry.get_sample_value("messaging_publish_seconds_sum") == 0.5
+    queue.put(old)
+    inner.settle([old], None)
+    assert registry.get_sample_value("messaging_publish_seconds_count") == 1
+    assert registry.get_sample_value("messaging_published_total") == 3
+    clock.pass_s(60)  # one that was fresh and took as long
+    inner.settle([fresh], None)
+    assert registry.get_sample_value("messaging_publish_seconds_sum") == 61
+
+
 def test_what_the_broker_confirms_and_refuses_is_counted_and_passed_on(clock: Clock) -> None:
     registry = CollectorRegistry()
     inner = Queue()

@@ -110,6 +110,7 @@ def test_a_mail_that_is_not_there_cannot_be_claimed(claims: Claims) -> None:
     assert claims.claim("0190a000-0000-7000-8000-000000000000") is None
 
 
+@pytest.mark.slow
 def test_of_32_threads_one_claims_a_mail(outbox: Outbox, claims: Claims) -> None:
     for _ in range(5):
         given = claim_at_once([claims] * 32, accept(outbox))

@@ -105,6 +105,7 @@ def test_a_mail_whose_worker_did_not_die_again_is_not_failed(
     assert due.take(10) == Due(publish=[mail_id])
 
 
+@pytest.mark.slow
 def test_a_mail_that_kills_its_workers_fails_and_takes_no_neighbour_with_it(
     outbox: Outbox, claims: Claims, due: DueMails, database_path: Path, clock: Clock
 ) -> None:

@@ -144,6 +144,7 @@ def test_a_broker_that_lost_everything_gets_it_again(outbox: Outbox, due: DueMai
     assert state_of(outbox, final) == (State.SENT, None)
 
 
+@pytest.mark.slow
 def test_several_dispatchers_share_what_is_due(outbox: Outbox, due: DueMails, database_path: Path) -> None:
     ids = [put(outbox, database_path, State.RETRYING, NOON_MS) for _ in range(40)]
     taken = [future.result().publish for future in all_at_once(due.take, [7] * 8)]
@@ -227,6 +228,7 @@ def test_a_suspect_that_was_put_off_must_be_published_although_it_once_was(
         clock.pass_s(WITHIN_S)
 
 
+@pytest.mark.slow
 def test_the_dispatchers_that_come_at_once_try_one_suspect(outbox: Outbox, due: DueMails, database_path: Path) -> None:
     for _ in range(12):
         with_deaths(outbox, database_path, State.SENDING, 1)

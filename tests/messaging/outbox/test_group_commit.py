@@ -89,6 +89,7 @@ def test_64_threads_need_2_transactions(database: Database, database_path: Path)
     assert written(database_path) == set(range(64))
 
 
+@pytest.mark.slow
 def test_64_threads_without_any_order_lose_nothing(database: Database, database_path: Path) -> None:
     writer = Writer()
     group = GroupCommit(database.accepting, writer)

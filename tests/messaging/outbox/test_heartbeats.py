@@ -89,6 +89,38 @@ def test_a_worker_that_ends_is_gone_at_once(heartbeats: Heartbeats, clock: Clock
     assert [worker.started_at for worker in heartbeats.alive()] == [NOON_MS + 1]
 
 
+def test_a_worker_that_is_gone_and_did_not_end_is_told_of_for_an_hour(heartbeats: Heartbeats, clock: Clock) -> None:
+    heartbeats.beat(NOON_MS, 3)
+    heartbeats.beat(NOON_MS + 1, 0)
+    heartbeats.beat(NOON_MS, 0, Role.DISPATCHER)
+    clock.pass_s(40)
+    assert heartbeats.gone() == []
+    clock.pass_s(0.001)
+    heartbeats.end(NOON_MS + 1)
+    (gone,) = heartbeats.gone()
+    assert (gone.started_at, gone.seen_at, gone.in_flight) == (NOON_MS, NOON_MS, 3)
+    assert len(heartbeats.gone(Role.DISPATCHER)) == 1
+    clock.now = NOON_MS + HOUR_S * 1000
+    assert len(heartbeats.gone()) == 1
+    clock.pass_s(0.001)
+    assert heartbeats.gone() == []
+
+
+def test_of_workers_that_are_gone_the_last_are_told_of(heartbeats: Heartbeats, clock: Clock) -> None:
+    for _ in range(25):
+        clock.pass_s(1)
+        heartbeats.beat(clock(), 0)
+    clock.pass_s(60)
+    assert [gone.seen_at for gone in heartbeats.gone()] == [NOON_MS + 25_000 - 1000 * number for number in range(20)]
+
+
+def test_a_worker_that_comes_back_is_gone_no_more(heartbeats: Heartbeats, clock: Clock) -> None:
+    heartbeats.beat(NOON_MS, 0)
+    clock.pass_s(60)
+    heartbeats.beat(NOON_MS, 0)
+    assert heartbeats.gone() == []
+
+
 def test_a_clock_that_was_an_hour_ahead_keeps_no_dead_worker_alive(heartbeats: Heartbeats, clock: Clock) -> None:
     heartbeats.beat(NOON_MS, 0)
     clock.now = NOON_MS - HOUR_S * 1000

@@ -77,7 +77,7 @@ def test_while_it_is_held_nothing_can_be_claimed(outbox: Outbox, claims: Claims,
     mail = accept(outbox)
     hold.begin(REASON)
     assert claims.claim(mail.id) is None
-    assert outbox.read(mail.id) == mail
+    assert state_of(outbox, mail.id)[0] is State.QUEUED
 
 
 def test_while_it_is_held_the_probe_alone_can_be_claimed_and_says_so(
@@ -281,29 +281,64 @@ def test_a_probe_that_fails_lets_another_mail_try_next_and_is_charged_nothing(
     assert [attempt.outcome for attempt in outbox.attempts(ids[0])] == [Outcome.RELAY] * 2
 
 
-def test_the_end_of_the_hold_makes_all_that_is_queued_due_now_and_published_anew(
-    outbox: Outbox, claims: Claims, due: DueMails, database_path: Path, hold: RelayHold, clock: Clock
+def test_what_workers_turned_down_is_due_when_the_hold_ends_and_published_anew(
+    outbox: Outbox, claims: Claims, due: DueMails, hold: RelayHold, clock: Clock
 ) -> None:
-    published, unpublished = accept(outbox), accept(outbox)
-    due.mark_published([published.id])
+    turned_down, in_the_queue, fresh = (accept(outbox).id for _ in range(3))
+    due.mark_published([turned_down, in_the_queue])
     hold.begin(REASON)
-    later = NOON_MS + 3_600_000
-    others = {state: put(outbox, database_path, state, later) for state in (State.RETRYING, State.SCHEDULED)}
-    sending = put(outbox, database_path, State.SENDING, later)
-    final = put(outbox, database_path, State.SENT, None)
     clock.pass_s(1)
+    assert claims.claim(turned_down) is None
     hold.release()
     assert hold.read() is None
-    for mail in (published, unpublished):
-        assert state_of(outbox, mail.id) == (State.QUEUED, NOON_MS + 1000)
-    assert {state: state_of(outbox, mail_id) for state, mail_id in others.items()} == {
-        state: (state, later) for state in others
-    }
-    assert state_of(outbox, sending) == (State.SENDING, later)
-    assert state_of(outbox, final) == (State.SENT, None)
-    taken = due.take(10)
-    assert sorted(taken.publish) == sorted([published.id, unpublished.id])
-    assert len(taken) == 2
+    assert due.take(10) == Due(publish=[turned_down])
+    clock.pass_s(4)
+    assert due.take(10) == Due(publish=[fresh])
+    assert claims.claim(in_the_queue)
+
+
+def test_what_was_due_when_it_was_turned_down_keeps_its_place(
+    outbox: Outbox, claims: Claims, database_path: Path, hold: RelayHold, clock: Clock
+) -> None:
+    mail_id = put(outbox, database_path, State.QUEUED, NOON_MS - 5000)
+    hold.begin(REASON)
+    assert claims.claim(mail_id) is None
+    assert state_of(outbox, mail_id) == (State.QUEUED, NOON_MS - 5000)
+
+
+def test_a_confirm_that_is_noted_after_its_id_was_turned_down_holds_up_no_mail(
+    outbox: Outbox, claims: Claims, due: DueMails, hold: RelayHold
+) -> None:
+    mail = accept(outbox)
+    hold.begin(REASON)
+    assert claims.claim(mail.id) is None
+    due.mark_published([mail.id])
+    hold.release()
+    assert due.take(10) == Due(publish=[mail.id])
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.QUEUED])
+def test_an_id_that_is_turned_down_changes_nothing_but_what_is_queued(
+    outbox: Outbox, claims: Claims, database_path: Path, hold: RelayHold, state: State
+) -> None:
+    due_at = None if state in FINAL else NOON_MS + 1000
+    mail_id = put(outbox, database_path, state, due_at)
+    hold.begin(REASON)
+    assert claims.claim(mail_id) is None
+    assert state_of(outbox, mail_id) == (state, due_at)
+
+
+def test_the_end_of_the_hold_writes_to_no_mail(
+    outbox: Outbox, due: DueMails, database_path: Path, hold: RelayHold
+) -> None:
+    # Others write meanwhile, however many wait.
+    published = accept(outbox)
+    due.mark_published([published.id])
+    hold.begin(REASON)
+    with connected(database_path) as connection:
+        connection.execute("CREATE TRIGGER t UPDATE ON mails BEGIN SELECT raise(ABORT, 'a mail was changed'); END")
+    hold.release()
+    assert hold.read() is None
 
 
 def test_suspects_that_were_probes_are_tried_one_after_the_other_when_the_hold_ends(
@@ -359,3 +394,48 @@ def test_a_test_key_s_mail_is_the_probe_only_where_no_other_waits(
         connection.execute(delete(mails).where(mails.c.id == real))
     clock.pass_s(PROBE_EVERY_S)
     assert hold.take_probe() in tests
+
+
+# Whether the relay takes mails, which tells a full one from one that is away.
+
+
+def after(outbox: Outbox, claims: Claims, outcome: Outcome, started_at: int, took_ms: int = 0) -> None:
+    """An attempt ended so."""
+    state = State.SENT if outcome is Outcome.SENT else State.FAILED
+    attempt = Attempt(1, started_at, 0, took_ms, outcome, 250, "Ok")
+    claims.finish(Finish(claimed(outbox, claims), state, None, charged=True, attempt=attempt))
+
+
+def test_a_relay_that_took_a_mail_just_now_takes_mails(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock
+) -> None:
+    assert not hold.takes_mails()
+    after(outbox, claims, Outcome.SENT, clock() - 60_000, 60_000)
+    after(outbox, claims, Outcome.REFUSED, clock())
+    clock.pass_s(9.9)
+    assert hold.takes_mails()
+    clock.pass_s(0.2)
+    assert not hold.takes_mails()
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.SENT])
+def test_one_that_says_something_else_takes_none(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock, outcome: Outcome
+) -> None:
+    after(outbox, claims, outcome, clock())
+    assert not hold.takes_mails()
+
+
+def test_a_mail_that_was_taken_in_time_to_come_says_nothing(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock
+) -> None:
+    after(outbox, claims, Outcome.SENT, clock() + 3_600_000)
+    assert not hold.takes_mails()
+
+
+def test_without_the_database_nobody_can_tell(
+    outbox: Outbox, claims: Claims, hold: RelayHold, clock: Clock, database_path: Path
+) -> None:
+    after(outbox, claims, Outcome.SENT, clock())
+    database_path.rename(database_path.with_suffix(".away"))
+    assert not hold.takes_mails()

@@ -11,7 +11,7 @@ from messaging.outbox.claims import Claims
 from messaging.outbox.database import Database
 from messaging.outbox.dead_workers import SUSPECT_DEATHS
 from messaging.outbox.due import DueMails
-from messaging.outbox.errors import StateForbidsError
+from messaging.outbox.errors import OutboxUnavailableError, StateForbidsError
 from messaging.outbox.filters import Filter, Scope
 from messaging.outbox.outbox import Outbox
 from messaging.outbox.records import Attempt, Claim, Finish, Outcome
@@ -78,6 +78,7 @@ def test_a_mail_that_fails_is_retried_once_however_many_ask(outbox: Outbox, clai
         assert sorted(forbidden, key=str) == [None, *[State.QUEUED] * 7]
 
 
+@pytest.mark.slow
 def test_a_retry_beside_the_worker_that_gives_up_is_done_or_refused_and_never_lost(
     outbox: Outbox, claims: Claims, steering: Steering
 ) -> None:
@@ -139,8 +140,9 @@ def test_a_mail_that_workers_died_of_is_retried_alone(
     mail_id = failed(outbox, claims)
     with connected(database_path) as connection:
         connection.execute("UPDATE mails SET deaths = 5 WHERE id = ?", (mail_id,))
-    mail = steering.do(RETRY, mail_id)
-    assert mail is not None
+    history = steering.do(RETRY, mail_id)
+    assert history is not None
+    mail = history.mail
     assert (mail.state, mail.due_at, mail.attempts) == (State.RETRYING, clock(), 0)
     assert due.take(10).publish == [mail_id]
     with connected(database_path) as connection:
@@ -180,6 +182,15 @@ def test_one_call_changes_so_many_at_the_most(
     ids = sorted(accept(outbox).id for _ in range(5))
     assert steering.do_all(CANCEL, Filter()) == Steered(3, 2, ids[2])
     assert steering.do_all(CANCEL, Filter()) == Steered(2, 0, None)
+
+
+def test_where_none_could_be_changed_that_is_an_error(outbox: Outbox, database_path: Path, steering: Steering) -> None:
+    mail_id = accept(outbox).id
+    with connected(database_path) as connection:
+        connection.execute("DROP TABLE totals")  # what is read is there, and what has to be written is not
+    with pytest.raises(OutboxUnavailableError):
+        steering.do_all(CANCEL, Filter())
+    assert state_of(outbox, mail_id)[0] is State.QUEUED
 
 
 @pytest.mark.parametrize("deed", [CANCEL, RETRY])

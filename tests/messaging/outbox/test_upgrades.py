@@ -149,6 +149,7 @@ def test_several_processes_may_upgrade_at_once(tmp_path: Path) -> None:
     assert answers == ["done\n"] * 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_the_upgrades_make_what_the_code_sees(
     database: Database, database_path: Path, tmp_path: Path, name: str

@@ -15,7 +15,7 @@ from messaging.outbox.outbox import Outbox
 from tests.fixtures.disks import unwritable
 from tests.fixtures.storage import accept
 from workers.composing import Composed, compose
-from workers.errors import RelayError
+from workers.errors import LeaseEndedError, RelayError
 from workers.transports.maildir import MaildirTransport
 
 
@@ -36,6 +36,13 @@ def mail(outbox: Outbox) -> Composed:
 
 def files(path: Path) -> list[Path]:
     return sorted((path / "new").iterdir())
+
+
+def test_what_is_not_for_us_to_send_is_not_put_down(transport: MaildirTransport, path: Path, mail: Composed) -> None:
+    transport.deliver(mail)
+    with pytest.raises(LeaseEndedError):
+        transport.deliver(mail, lambda: False)
+    assert len(files(path)) == 1
 
 
 def numbered(number: int) -> Composed:
@@ -140,6 +147,20 @@ def test_a_maildir_that_was_removed_is_made_again(transport: MaildirTransport, p
         transport.deliver(mail)
     transport.deliver(mail)
     assert len(files(path)) == 1
+
+
+def test_looking_at_it_makes_nothing(transport: MaildirTransport, path: Path, mail: Composed, tmp_path: Path) -> None:
+    transport.check()
+    assert list(tmp_path.rglob("var*")) == []
+    with unwritable(tmp_path), pytest.raises(RelayError, match="cannot be written"):
+        transport.check()
+    transport.deliver(mail)
+    transport.check()
+    assert len([each for each in path.rglob("*") if each.is_file()]) == 1
+    shutil.rmtree(path)
+    path.touch()
+    with pytest.raises(RelayError, match="cannot be written"):
+        transport.check()
 
 
 def test_aborting_does_nothing(transport: MaildirTransport, mail: Composed) -> None:

@@ -14,7 +14,7 @@ from tests.servers.script import Action, Conversation, Delay, Drop, Script, Sile
 from tests.servers.smtp import SmtpServer
 from tests.workers.transports.relays import LOGIN, logging_in, transport_to
 from workers.composing import Composed
-from workers.errors import BusyError, DeliveryError, RefusedError, RelayError
+from workers.errors import BusyError, DeliveryError, LeaseEndedError, RefusedError, RelayError
 from workers.transports import smtp as module
 from workers.transports.smtp import SmtpTransport
 
@@ -48,6 +48,31 @@ def test_the_next_mail_goes_by_the_same_connection(plain: SmtpServer, mail: Comp
     assert all(receipt.connect_ms < 20 for receipt in others)
     until(lambda: said(plain) == [["EHLO", *_MAIL * 5, "QUIT"]])
     assert [received.content for received in plain.accepted] == [mail.content] * 5
+
+
+def test_the_relay_gets_no_content_that_is_not_for_us_to_send(plain: SmtpServer, mail: Composed) -> None:
+    with transport_to(plain.url) as transport:
+        transport.deliver(mail)
+        with pytest.raises(LeaseEndedError):
+            transport.deliver(mail, lambda: False)
+        transport.deliver(mail, lambda: True)
+    # No empty mail either, and nothing more on that connection.
+    until(lambda: said(plain) == [["EHLO", *_MAIL * 2], ["EHLO", *_MAIL, "QUIT"]])
+    assert [received.content for received in plain.accepted] == [mail.content] * 2
+
+
+def test_it_is_asked_whether_a_mail_is_ours_when_the_relay_waits_for_its_content(
+    plain: SmtpServer, mail: Composed
+) -> None:
+    asked: list[list[str]] = []
+
+    def is_ours() -> bool:
+        asked.extend(said(plain))
+        return True
+
+    with transport_to(plain.url) as transport:
+        transport.deliver(mail, is_ours)
+    assert asked == [["EHLO", *_MAIL]]
 
 
 def test_a_connection_carries_so_many_mails_and_no_more(
