@@ -20,6 +20,8 @@ _ALLOWED: Final = bytes([*b"\t\r\n", *range(0x20, 0x7F), *range(0x80, 0x100)])
 #: there is one way to read it. Methods are in capitals, and in this syntax nobody speaks another version.
 _LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Z-]+ [\x21-\x7e]+ HTTP/1\.[01]\r\n")
 
+_NOT_ENCODED: Final = "the URL must be in ASCII, and all else percent-encoded, as curl -G --data-urlencode does it"
+
 #: More blanks in a row than anybody means.
 _BLANKS: Final = b" " * 64
 
@@ -48,7 +50,12 @@ def check_head(head: bytes) -> bytes:
     if head.translate(None, _ALLOWED):
         raise HeadError("control characters in the header")
     if not _LINE.match(head):
-        raise HeadError("the first line must be a method in capitals, a URL in ASCII without spaces, and a version")
+        if not head.partition(b"\r\n")[0].isascii():
+            # RFC 3986, section 2.1: what is not of the allowed characters is percent-encoded.
+            raise HeadError(
+                "the URL must be in ASCII, and all else percent-encoded, as curl -G --data-urlencode does it"
+            )
+        raise HeadError("the first line must be a method in capitals, a URL without spaces, and a version")
     head = head.replace(b"\t", b" ")
     if b"\r\n " in head:
         # RFC 9112, section 5.2: a server "MUST either reject the message" or unfold it.

@@ -22,8 +22,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
 _PROBLEM: Final = "application/problem+json"
 
-#: A weight of zero: "not acceptable".
-_REFUSED = re.compile(r"\bq\s*=\s*0(?:\.0*)?\s*(?:;|$)")
+#: RFC 9110, section 12.4.2: how much a choice is wanted, from 0, "not acceptable", to 1, which is where none is given.
+_WEIGHT = re.compile(r"\bq\s*=\s*([01](?:\.\d*)?)\s*(?:;|$)")
 
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
@@ -137,14 +137,19 @@ def request_id(environ: Environ) -> str:
 
 
 def wants_json(accept: str, content_type: str) -> bool:
-    """Whether the answer is to be JSON: asked for by `Accept` (RFC 9110, section 12.5.1), or the request was JSON."""
+    """Whether the answer is to be JSON: wanted no less than any text (RFC 9110, section 12.5.1), or the request was."""
     if media_type(content_type) == JSON:
         return True
+    json = other = 0.0
     for choice in accept.lower().split(","):
         name, _, parameters = choice.partition(";")
-        if name.strip() in (JSON, _PROBLEM) and not _REFUSED.search(parameters):
-            return True
-    return False
+        weight = _WEIGHT.search(parameters)
+        wanted = float(weight[1]) if weight else 1.0
+        if name.strip() in (JSON, _PROBLEM):
+            json = max(json, wanted)
+        elif name.strip().startswith(("text/", "*/")):
+            other = max(other, wanted)
+    return json > 0 and json >= other
 
 
 def media_type(header: str) -> str:

@@ -73,6 +73,48 @@ def test_web_and_worker_are_one_image_with_one_outbox() -> None:
     assert worker["restart"] == "always"
 
 
+@pytest.mark.parametrize("name", sorted(services()))
+def test_every_service_is_started_again_when_it_ends(name: str) -> None:
+    assert services()[name]["restart"] == ("always" if name == "worker" else "unless-stopped")
+
+
+def test_the_outbox_and_the_talktome_log_lie_on_volumes() -> None:
+    declared = YAML(typ="safe").load(COMPOSE)["volumes"]
+    for name in ("web", "worker"):
+        service = services()[name]
+        mounted = {Path(place): volume for volume, place in (each.split(":") for each in service["volumes"])}
+        outbox = Path(service["environment"]["DATABASE_URL"].removeprefix("sqlite:///"))
+        log = Path(service["environment"]["TALKTOME_LOG"])
+        assert mounted[outbox.parent] in declared
+        assert mounted[log.parent] in declared
+
+
+def test_who_needs_another_one_waits_until_that_one_is_well() -> None:
+    waits = {name: service["depends_on"] for name, service in services().items() if "depends_on" in service}
+    well = {"condition": "service_healthy"}
+    # The web process needs nobody: it takes mails while the broker is away.
+    assert waits == {"worker": {"rabbitmq": well}, "nginx": {"web": well}, "ngrok": {"nginx": well}}
+
+
+def test_whether_a_service_is_well_is_asked_of_itself() -> None:
+    found = services()
+    checks = {name: service["healthcheck"].get("test") for name, service in found.items() if "healthcheck" in service}
+    listens = found["nginx"]["environment"]["EDGE_LISTEN"].rpartition(":")[2]
+    healthz = ["CMD", "curl", "-fsS", "-o", "/dev/null", f"http://127.0.0.1:{listens}/healthz"]
+    assert checks == {"worker": None, "rabbitmq": ["CMD", "rabbitmq-diagnostics", "-q", "ping"], "nginx": healthz}
+    assert found["worker"]["healthcheck"] == {"disable": True}
+    for name in ("rabbitmq", "nginx"):
+        assert {"interval", "timeout", "start_period"} <= found[name]["healthcheck"].keys()
+
+
+def test_nginx_is_no_root_and_is_told_to_end_by_the_signal_that_drains_it() -> None:
+    nginx = services()["nginx"]
+    assert nginx["user"] == "101:101"
+    assert nginx["stop_signal"] == "SIGQUIT"
+    # The others drain at SIGTERM.
+    assert [name for name, service in services().items() if "stop_signal" in service] == ["nginx"]
+
+
 def test_the_image_check_runs_the_worker_as_compose_does() -> None:
     command = json.dumps(services()["worker"]["command"])
     assert f"\nWORKER = {command}\n" in (ROOT / "tests" / "image-check").read_text()

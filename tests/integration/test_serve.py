@@ -359,6 +359,26 @@ def test_a_side_that_dies_ends_the_process_in_order(begin: Serve, side: str) -> 
     assert [entry["message"].partition(":")[0] for entry in logged].count("stopping") == 1
 
 
+#: `serve` whose publisher notes what the broker confirmed much later than it does, or at its end.
+NOTING_LATE = """
+import os
+from config.settings import Settings
+from messaging import publisher
+from messaging.serve import serve
+
+publisher._NOTE_AFTER_S = 60
+serve(Settings.load(os.environ))
+"""
+
+
+def test_what_the_broker_confirmed_is_noted_before_the_end(begin: Serve) -> None:
+    serving = begin([sys.executable, "-c", NOTING_LATE]).wait_until_it_listens()
+    mail_id = serving.send()
+    assert serving.end()[0] == 0
+    with connected(serving.folder / "var" / "messaging.db") as connection:
+        assert connection.execute("SELECT mail_id FROM confirms").fetchall() == [(mail_id,)]
+
+
 def test_readiness_asks_after_every_part(begin: Serve) -> None:
     serving = begin().wait_until_it_listens()
     until(lambda: serving.get("/readyz", serving.internal) == (200, "ready"))

@@ -59,6 +59,12 @@ def test_any_other_line_is_refused(line: bytes) -> None:
         check_head(head(line=line))
 
 
+def test_who_writes_letters_into_a_url_is_told_what_to_do_instead() -> None:
+    for line, words in (("GET /?subject=Grüße HTTP/1.1", "percent-encoded, as curl"), ("GET /a b HTTP/1.1", "spaces")):
+        with pytest.raises(HeadError, match=words):
+            check_head(head(line=line.encode()))
+
+
 @pytest.mark.parametrize(
     ("field", "reason"),
     [

@@ -248,6 +248,14 @@ def test_a_refusal_has_the_form_of_every_error(server: Server, what: str) -> Non
         assert sent not in answer.text
 
 
+def test_words_that_are_not_encoded_are_refused_with_what_to_do(server: Server) -> None:
+    answer = refusal(server, "GET /?subject=Grüße HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    assert (answer.status, answer.text) == (
+        400,
+        "error: the URL must be in ASCII, and all else percent-encoded, as curl -G --data-urlencode does it",
+    )
+
+
 @pytest.mark.parametrize("what", ["a body far over the limit", "a space before the colon", "a chunk without a size"])
 def test_a_refusal_can_be_json(server: Server, what: str) -> None:
     request, status = REFUSED[what]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from messaging.server import _LOOK_AFTER_S, IDLE_TIMEOUT_S
 from tests.nginx.edge import NOBODY, TEMPLATE, own_file, render, unprivileged
 
 
@@ -46,3 +47,22 @@ def test_requests_go_to_one_place_by_its_address() -> None:
 
 def test_nothing_listens_but_the_edge() -> None:
     assert re.findall(r"^\s*listen (\S+)", TEMPLATE.read_text(), re.MULTILINE) == ["${EDGE_LISTEN}"]
+
+
+def seconds(directive: str, block: str) -> list[int]:
+    return [int(value) for value in re.findall(rf"^\s*{directive} (\d+)s;", block, re.MULTILINE)]
+
+
+def test_it_gives_a_kept_connection_up_before_the_web_process_does() -> None:
+    text = TEMPLATE.read_text()
+    upstream = text[text.index("upstream web {") :].partition("}")[0]
+    (idle_s,) = seconds("keepalive_timeout", upstream)
+    # Waitress looks for idle connections now and then, counted from its last look.
+    assert 0 < idle_s < IDLE_TIMEOUT_S - _LOOK_AFTER_S
+
+
+def test_who_is_refused_has_time_to_read_the_answer_and_no_more() -> None:
+    text = TEMPLATE.read_text()
+    (lingering_s,), (pause_s,) = seconds("lingering_time", text), seconds("lingering_timeout", text)
+    # The pauses between what comes, and all of it: Nginx's own are 5 s and 30 s, for each connection.
+    assert 0 < pause_s <= 2 <= lingering_s <= 5
