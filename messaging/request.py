@@ -137,7 +137,7 @@ def request_id(environ: Environ) -> str:
 
 
 def wants_json(accept: str, content_type: str) -> bool:
-    """Whether the answer is to be JSON: wanted no less than any text (RFC 9110, section 12.5.1), or the request was."""
+    """Whether the answer is to be JSON: wanted no less than plain text (RFC 9110, section 12.5.1), or the request was."""
     if media_type(content_type) == JSON:
         return True
     json = other = 0.0
@@ -147,7 +147,7 @@ def wants_json(accept: str, content_type: str) -> bool:
         wanted = float(weight[1]) if weight else 1.0
         if name.strip() in (JSON, _PROBLEM):
             json = max(json, wanted)
-        elif name.strip().startswith(("text/", "*/")):
+        elif name.strip() in ("text/plain", "text/*", "*/*"):
             other = max(other, wanted)
     return json > 0 and json >= other
 

@@ -24,7 +24,7 @@ from messaging.request import wants_json
         ("application/json, text/javascript, */*; q=0.01", "", True),
         ("application/json;q=0.5, text/plain;q=0.5", "", True),
         ("text/plain, application/json;q=0.9", "", False),
-        ("text/html, application/json; q=0.999", "", False),
+        ("text/*, application/json; q=0.999", "", False),
         ("application/json;q=0.5, */*;q=0.8", "", False),
         ("application/json;q=0.5, image/png", "", True),
         ("application/json;q=0.1, application/problem+json, text/plain;q=0.9", "", True),
