@@ -137,7 +137,7 @@ def request_id(environ: Environ) -> str:
 
 
 def wants_json(accept: str, content_type: str) -> bool:
-    """Whether the answer is to be JSON: wanted no less than plain text (RFC 9110, section 12.5.1), or the request was."""
+    """Whether to answer in JSON: wanted no less than plain text (RFC 9110, section 12.5.1), or the request was."""
     if media_type(content_type) == JSON:
         return True
     json = other = 0.0
