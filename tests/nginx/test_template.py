@@ -55,7 +55,7 @@ def seconds(directive: str, block: str) -> list[int]:
 
 def test_it_gives_a_kept_connection_up_before_the_web_process_does() -> None:
     text = TEMPLATE.read_text()
-    upstream = text[text.index("upstream web {") :].partition("}")[0]
+    upstream = text[text.index("upstream web {") :].partition("\n    }")[0]
     (idle_s,) = seconds("keepalive_timeout", upstream)
     # Waitress looks for idle connections now and then, counted from its last look.
     assert 0 < idle_s < IDLE_TIMEOUT_S - _LOOK_AFTER_S
