@@ -15,7 +15,7 @@ from messaging.outbox.records import Attempt, Claim, Finish, Outcome
 from messaging.outbox.relay_hold import RelayHold
 from messaging.outbox.states import State
 from workers.composing import compose
-from workers.errors import BusyError, DeliveryError, NotTriedError, RefusedError, RelayError
+from workers.errors import BusyError, CrowdedError, DeliveryError, NotTriedError, RefusedError, RelayError
 from workers.leases import Lease, Leases
 from workers.policy import next_wait_s
 from workers.transports.transport import Transport
@@ -101,7 +101,9 @@ class Delivery:
                 return _tested(claim, started_at)
             receipt = self._transport.deliver(composed, lease.holds)
         except NotTriedError as error:
-            _LOG.warning("mail %s is not sent now: %s", mail.id, error)
+            # That a relay has no room for a connection more is nothing that anybody has to look after.
+            level = logging.INFO if isinstance(error, CrowdedError) else logging.WARNING
+            _LOG.log(level, "mail %s is not sent now: %s", mail.id, error)
             return Finish(claim, State.QUEUED, clock_ms(), charged=False, attempt=None)
         except DeliveryError as error:
             times = (started_at, error.connect_ms, error.transfer_ms)

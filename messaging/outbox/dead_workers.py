@@ -33,7 +33,8 @@ _TOO_FAR_AHEAD = _LEASE.where(
     ),
 )
 
-_POSTPONE = update(mails).where(IS_AMONG).values(due_at=bindparam("until"))
+#: Has to be done later.
+POSTPONE: Final = update(mails).where(IS_AMONG).values(due_at=bindparam("until"))
 _RECLAIM = (
     update(mails)
     .where(IS_AMONG)
@@ -101,7 +102,7 @@ class DeadWorkers:
         rows = connection.execute(_ENDED, {"now": now}).all()
         limits = {"published_until": now + self._published_for_ms, "leased_until": now + self._lease_ms}
         ahead = connection.execute(_TOO_FAR_AHEAD, limits).all()
-        update_among(connection, _POSTPONE, [row.id for row in ahead if row.state == State.QUEUED], until=now)
+        update_among(connection, POSTPONE, [row.id for row in ahead if row.state == State.QUEUED], until=now)
         rows = [*rows, *(row for row in ahead if row.state == State.SENDING)]
         known, self._ended = self._ended, {(row.id, row.claims, row.due_at) for row in rows}
         return [row for row in rows if not self._watch_s or (row.id, row.claims, row.due_at) in known]

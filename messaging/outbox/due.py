@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 from messaging.outbox.among import update_among
 from messaging.outbox.clock import clock_ms
 from messaging.outbox.database import Database, transaction
-from messaging.outbox.dead_workers import LONGEST_LEASE_S, SUSPECT_DEATHS, DeadWorkers
+from messaging.outbox.dead_workers import LONGEST_LEASE_S, POSTPONE, SUSPECT_DEATHS, DeadWorkers
 from messaging.outbox.errors import OutboxUnavailableError
 from messaging.outbox.outbox import PUBLISH_WITHIN_MS
 from messaging.outbox.schema import IS_AMONG, hold, mails
@@ -41,7 +41,6 @@ _SUSPECT_IN_PLAY = (
 )
 
 _QUEUE = update(mails).where(IS_AMONG).values(state=State.QUEUED.value, due_at=bindparam("until"), published=False)
-_POSTPONE = update(mails).where(IS_AMONG).values(due_at=bindparam("until"))
 _SUSPECT = update(mails).where(IS_AMONG).values(state=State.RETRYING.value, due_at=bindparam("until"))
 # While the relay is held a worker may have turned an id down before its confirm was noted.
 _PUBLISHED = (
@@ -107,7 +106,7 @@ class DueMails:
             rows = connection.execute(_DUE, {"now": now, "most": most}).all()
             due = _sort(connection, rows)
             soon = now + PUBLISH_WITHIN_MS
-            update_among(connection, _POSTPONE, due.waiting, until=soon)
+            update_among(connection, POSTPONE, due.waiting, until=soon)
             update_among(connection, _QUEUE, due.publish, until=soon)
             update_among(connection, _SUSPECT, due.suspects, until=now + _SUSPECT_WAITS_MS)
         due.poison = poison

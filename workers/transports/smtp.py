@@ -41,6 +41,12 @@ _FULL_FOR_S: Final = 5.0
 #: How often it is looked whether there still are some, in seconds.
 _LOOK_AGAIN_S: Final = 1.0
 
+#: A process that has none gives its mails back after so long, in seconds: another one has the connections.
+_PATIENCE_S: Final = 3.0
+
+#: Connections that a mail is tried on, where each was closed by the time.
+_MOST_TRIES: Final = 3
+
 
 class SmtpTransport:
     """Connections to one relay, at most one for each thread that delivers.
@@ -68,7 +74,9 @@ class SmtpTransport:
     def deliver(self, mail: Composed, is_ours: Callable[[], bool] = always) -> Receipt:
         began = time.monotonic()
         connection, is_kept = self._take(), True
-        for is_last in (False, False, True):
+        tries = 0
+        while True:
+            tries += 1
             if connection is None:
                 connection, is_kept = self._open_or_wait(began)
             try:
@@ -76,10 +84,9 @@ class SmtpTransport:
             except DeliveryError as error:
                 # A kept one was closed, or the relay wanted it to end: no fault of the mail, and no sign of what is to
                 # come.
-                if is_last or not (is_kept and error.gone):
+                if tries == _MOST_TRIES or not (is_kept and error.gone):
                     raise
                 connection = None
-        raise AssertionError("the last one either returns or raises")
 
     def tidy(self) -> None:
         self._pool.close_idle(CLOSE_IDLE_S)
@@ -143,7 +150,8 @@ class SmtpTransport:
             CrowdedError: if none came free for long.
             RelayError: if the relay is away or refuses us.
         """
-        give_up_at = time.monotonic() + min(OPENING_TIMEOUT_S, self._conversation_timeout_s)
+        asked_at = time.monotonic()
+        patience_s = min(OPENING_TIMEOUT_S, self._conversation_timeout_s)
         refusals = 0
         while True:
             try:
@@ -155,7 +163,7 @@ class SmtpTransport:
                 if not is_full(error) or (refusals and not (self._pool.count or self._takes_mails())):
                     raise
                 refusals += 1
-                if time.monotonic() > give_up_at:
+                if time.monotonic() > asked_at + (patience_s if self._pool.count else min(patience_s, _PATIENCE_S)):
                     raise CrowdedError(error.reply, error.code) from error
             if kept := self._pool.wait(_LOOK_AGAIN_S):
                 return kept, True

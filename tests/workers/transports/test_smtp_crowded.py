@@ -115,6 +115,18 @@ def test_who_waits_in_vain_gives_the_mail_back(plain: SmtpServer, mail: Composed
     assert time.monotonic() - began < 2
 
 
+def test_a_process_without_a_connection_gives_its_mail_back_soon(
+    plain: SmtpServer, mail: Composed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Those that have all the connections may keep them, idle, for long.
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.2)
+    plain.follow(Room(0))
+    began = time.monotonic()
+    with pytest.raises(CrowdedError):
+        transport_to(plain, lambda: True).deliver(mail)
+    assert time.monotonic() - began < 2
+
+
 def test_at_the_end_nobody_waits(plain: SmtpServer, mail: Composed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LOOK_AGAIN_S", 10.0)
     plain.follow(Room(0))
